@@ -1,0 +1,151 @@
+// Package forest holds ensembles of decision trees and evaluates them.
+//
+// A [Forest] is plain data, wide enough for every library that besra reads: what differs between them
+// (comparison, width, missing values, categories, order and width of the sum) is a field here and never
+// code in a format. [Compile] checks a Forest and turns it into an [Evaluator], the only way to run one.
+package forest
+
+// Width is a width of floating-point arithmetic.
+type Width uint8
+
+// The widths.
+const (
+	Float64 Width = iota
+	Float32
+)
+
+// Op says which values of a feature go to the left child.
+type Op uint8
+
+// The comparisons of a value x with a threshold t.
+const (
+	Less         Op = iota // x < t goes left
+	LessEqual              // x <= t goes left
+	Greater                // x > t goes left
+	GreaterEqual           // x >= t goes left
+	Equal                  // x == t goes left
+	NotEqual               // x != t goes left
+	In                     // x is in the category set goes left
+	opCount
+)
+
+// Missing says what a split takes for missing; a missing value goes in the default direction.
+type Missing uint8
+
+// The rules for missing values.
+const (
+	NaN        Missing = iota // NaN is missing
+	NaNAsZero                 // nothing is missing: NaN is read as 0
+	ZeroAndNaN                // zeros (|x| <= ZeroLimit) and NaN are missing
+	missingCount
+)
+
+// ZeroLimit bounds what [ZeroAndNaN] calls zero: LightGBM's kZeroThreshold, the float32 1e-35 as a double.
+const ZeroLimit = float64(float32(1e-35))
+
+// Leaf is the Feature of a leaf.
+const Leaf = -1
+
+// A Node is a split or a leaf.
+type Node struct {
+	Value       float64 // a split's threshold; a leaf's value
+	Feature     int32   // the column that a split reads; [Leaf] for a leaf
+	Left, Right int32   // a split's children, by index in the tree
+	Ref         int32   // a split by [In]: index in Forest.Sets; a leaf: index in Forest.Vectors or Forest.Lines
+	ID          int32   // a leaf's number in the library's own leaf prediction
+	Op          Op
+	Missing     Missing
+	DefaultLeft bool // where a missing value goes
+}
+
+// A Tree is a list of nodes; the first is its root.
+type Tree struct {
+	Nodes  []Node
+	Output int     // the output that scalar leaves are added to
+	Weight float64 // what a leaf is multiplied by, in the width of the sum; 1 but for DART
+}
+
+// Cast says how a value becomes the category that a set is asked for.
+type Cast uint8
+
+// The casts. A value that becomes no category is in no set.
+const (
+	Exact         Cast = iota // whole numbers only
+	Truncate                  // toward zero, negative values excluded before the cut (XGBoost)
+	TruncateInt32             // toward zero as x86 casts to int32: -0.5 is 0, out of range is negative (LightGBM)
+	castCount
+)
+
+// A Set is a set of categories, from 0.
+type Set struct {
+	Bits []uint64 // bit c%64 of word c/64 says whether category c is in
+	Cast Cast
+}
+
+// Has reports whether x is in the set.
+func (s *Set) Has(x float64) bool {
+	switch s.Cast {
+	case Exact:
+		if x != float64(int64(x)) {
+			return false
+		}
+	case TruncateInt32:
+		if x > -1 && x < 0 {
+			x = 0
+		}
+	}
+	if !(x >= 0 && x < float64(len(s.Bits)*64)) {
+		return false
+	}
+	c := uint64(x)
+	return s.Bits[c/64]>>(c%64)&1 != 0
+}
+
+// A Line is a leaf that is a linear function of the row: Constant plus the sum of Coefficients[i] times
+// column Features[i], in that order. When one of those columns is NaN the leaf's plain value counts.
+type Line struct {
+	Constant     float64
+	Coefficients []float64
+	Features     []int32
+}
+
+// A Forest is an ensemble of trees and how their leaves become margins.
+//
+// The margin of an output is the sum of its leaves, in the order of the trees and in the width Sum. Base
+// comes first, or last with BaseLast; Average and Scale apply to the sum before a last Base.
+type Forest struct {
+	Features int   // columns of a row
+	Outputs  int   // margins of a row
+	Input    Width // rows are rounded to this width before anything is compared
+	Sum      Width // leaves are weighted and added in this width
+
+	Trees  []Tree
+	Rounds []int // the first tree of each boosting round, then the number of trees; nil: a tree a round
+
+	Sets    []Set     // the category sets that splits refer to
+	Vectors []float64 // vector leaves, Outputs values each; when not empty every leaf is one
+	Lines   []Line    // linear leaves; a leaf with Ref < 0 is plain
+
+	Sentinel *float64 // a value of the input width that is missing beside NaN; nil: none
+
+	Base     []float64 // a value for each output; nil: 0
+	BaseLast bool      // Base is added after the sum, not before it
+	Average  bool      // the sum is divided by the number of rounds that were summed
+	Scale    float64   // what the sum is multiplied by; 0 counts as 1
+}
+
+// NumRounds returns the number of boosting rounds.
+func (f *Forest) NumRounds() int {
+	if f.Rounds == nil {
+		return len(f.Trees)
+	}
+	return len(f.Rounds) - 1
+}
+
+// Round returns the index of the first tree of round i; of NumRounds, the number of trees.
+func (f *Forest) Round(i int) int {
+	if f.Rounds == nil {
+		return i
+	}
+	return f.Rounds[i]
+}

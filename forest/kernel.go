@@ -1,0 +1,145 @@
+package forest
+
+import "sync"
+
+// An Evaluator runs a checked [Forest]. It is immutable and may be used from many goroutines.
+//
+// It has two ways to the same bits: the plain walk (walk.go), and kernels that take eight walks in
+// lockstep without a branch (lockstep.go), which come in two sizes of node. A kernel's contract: for every
+// row and tree it takes, write the payload of the leaf that the plain walk would reach.
+type Evaluator struct {
+	forest  *Forest
+	program *program
+	scratch sync.Pool // *scratch
+}
+
+// Compile checks f and makes it ready to run. The caller must not change f afterwards.
+func Compile(f *Forest) (*Evaluator, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	e := &Evaluator{forest: f, program: assemble(f)}
+	e.scratch.New = func() any { return newScratch(e.program, f) }
+	return e, nil
+}
+
+// window is how many trees are walked before their leaves are added. Within a window trees are grouped
+// by depth, so that eight in lockstep end together; the sum runs in the forest's own order.
+const window = 64
+
+// block is how many rows a batch takes through a window at once.
+const block = 64
+
+// scratch is the memory of one call.
+type scratch struct {
+	keys     []int64   // rows of keys: one, or a block of them
+	payloads []uint32  // for each row, its leaf in each tree of the window; padding lanes write behind them
+	x        []float64 // widened rows, when something has to be walked or computed from them
+}
+
+// lanes is the room for a row's payloads: a window, and what padding lanes write.
+const lanes = window + 1
+
+func newScratch(p *program, f *Forest) *scratch {
+	s := &scratch{keys: make([]int64, p.keys()), payloads: make([]uint32, lanes)}
+	if p.needsRow {
+		s.x = make([]float64, f.Features)
+	}
+	return s
+}
+
+// grow makes room for a block of rows.
+func (s *scratch) grow(p *program, f *Forest) {
+	if len(s.payloads) == block*lanes {
+		return
+	}
+	s.keys = make([]int64, block*p.keys())
+	s.payloads = make([]uint32, block*lanes)
+	if p.needsRow {
+		s.x = make([]float64, block*f.Features)
+	}
+}
+
+// Margin writes the margins of each row into dst, over the rounds [from, to).
+//
+// rows holds n×Features values, row-major; NaN is missing. dst takes n×Outputs. The lengths and the
+// rounds are the caller's to check.
+func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to int) {
+	f, p := e.forest, e.program
+	s := e.scratch.Get().(*scratch)
+	for f.Features > 0 && len(rows) >= f.Features {
+		n := 1
+		if len(rows) >= 8*f.Features {
+			n = min(len(rows)/f.Features, block)
+			s.grow(p, f)
+		}
+		load(p, s, f, rows[:n*f.Features])
+		p.run(s, f, dst[:n*f.Outputs], n, from, to)
+		rows, dst = rows[n*f.Features:], dst[n*f.Outputs:]
+	}
+	e.scratch.Put(s)
+}
+
+// load prepares n rows.
+func load[T float32 | float64](p *program, s *scratch, f *Forest, rows []T) {
+	w, k := f.Features, p.keys()
+	for r := 0; r*w < len(rows); r++ {
+		row := rows[r*w : (r+1)*w]
+		fillKeys(p, s.keys[r*k:(r+1)*k], row)
+		if p.needsRow {
+			widen(f, s.x[r*w:(r+1)*w], row)
+		}
+	}
+}
+
+// run evaluates n loaded rows.
+func (p *program) run(s *scratch, f *Forest, dst []float64, n, from, to int) {
+	k := f.Outputs
+	clear(dst)
+	if !f.BaseLast && len(f.Base) > 0 {
+		for r := range n {
+			copy(dst[r*k:(r+1)*k], f.Base)
+		}
+	}
+	first, last := f.Round(from), f.Round(to)
+	for w := first / window; w*window < last; w++ {
+		p.walkWindow(s, f, w, n)
+		lo, hi := max(first, w*window), min(last, (w+1)*window)
+		for r := range n {
+			payloads := s.payloads[r*lanes:][:window]
+			p.sum(f, dst[r*k:(r+1)*k], payloads[lo-w*window:hi-w*window], lo, s.row(f, r))
+		}
+	}
+	for r := range n {
+		f.finish(dst[r*k:(r+1)*k], to-from)
+	}
+}
+
+// row returns widened row r, or nil when nobody needs it.
+func (s *scratch) row(f *Forest, r int) []float64 {
+	if s.x == nil {
+		return nil
+	}
+	return s.x[r*f.Features : (r+1)*f.Features]
+}
+
+// walkWindow finds the leaves of n rows in every tree of window w.
+func (p *program) walkWindow(s *scratch, f *Forest, w, n int) {
+	win := &p.windows[w]
+	switch {
+	case n >= 8 && p.narrow:
+		narrowRows(win, s.keys, p.keys(), s.payloads, n)
+	case n >= 8:
+		wideRows(win, s.keys, p.keys(), s.payloads, n)
+	case p.narrow:
+		narrowTrees(win, s.keys, s.payloads)
+	default:
+		wideTrees(win, s.keys, s.payloads)
+	}
+	for _, lane := range win.walked {
+		t := &f.Trees[w*window+int(lane)]
+		for r := range n {
+			s.payloads[r*lanes+int(lane)] = p.payload(f, t, f.leaf(t, s.row(f, r)))
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package forest
+
+import (
+	"math"
+	"slices"
+)
+
+// A program is a forest laid out for the kernels: the nodes of each tree level by level, siblings side by
+// side, every split a comparison of integers.
+type program struct {
+	narrow   bool
+	input    Width
+	sentinel float64
+	stride   int // slots a column has in a row of keys
+	columns  int
+	needsRow bool // something is computed from the row itself, not from its keys
+
+	windows []treeWindow
+
+	inline bool // payloads are the bits of weighted float32 leaves; otherwise indices in Tree.Nodes
+}
+
+// A treeWindow is up to [window] trees: those that a kernel takes, in groups of eight of like depth, and
+// those that are walked. Trees are numbered from the window's first.
+type treeWindow struct {
+	small  []uint64   // narrow nodes; the first is a leaf by itself, for padding
+	large  []wideNode // wide nodes, likewise
+	groups []group
+	walked []uint8
+}
+
+// A group is eight trees. Where trees are lacking, a lone leaf stands in and writes behind the window.
+type group struct {
+	root  [8]uint32 // each tree's first node in the window
+	lane  [8]uint8  // where its payload goes
+	depth uint32    // of the deepest
+}
+
+// keys returns the length of a row of keys.
+func (p *program) keys() int { return p.columns*p.stride + 1 }
+
+// Narrow nodes have 16 bits for the slot and 16 for the left child, and keys above them.
+const (
+	narrowSlots = 1 << 16
+	narrowNodes = 1 << 16 // in a window
+	narrowShift = 32
+)
+
+// assemble lays out a checked forest.
+func assemble(f *Forest) *program {
+	p := &program{
+		input: f.Input, sentinel: math.NaN(), columns: f.Features, stride: 2,
+		needsRow: len(f.Lines) > 0,
+		inline:   f.Sum == Float32 && len(f.Vectors) == 0 && len(f.Lines) == 0,
+	}
+	if f.Sentinel != nil {
+		p.sentinel = *f.Sentinel
+	}
+	if f.anyNode(func(n *Node) bool { return n.Missing != NaN }) {
+		p.stride = slotCount
+	}
+	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots && f.largestWindow() < narrowNodes
+	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
+	for w := range p.windows {
+		p.windows[w] = p.assembleWindow(f, w)
+	}
+	return p
+}
+
+// largestWindow returns the number of nodes in the window that has most.
+func (f *Forest) largestWindow() int {
+	most, sum := 0, 0
+	for i := range f.Trees {
+		if i%window == 0 {
+			sum = 0
+		}
+		sum += len(f.Trees[i].Nodes)
+		most = max(most, sum)
+	}
+	return most
+}
+
+func (f *Forest) anyNode(is func(*Node) bool) bool {
+	for i := range f.Trees {
+		nodes := f.Trees[i].Nodes
+		for j := range nodes {
+			if nodes[j].Feature != Leaf && is(&nodes[j]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// assembleWindow lays out the trees of window w.
+func (p *program) assembleWindow(f *Forest, w int) treeWindow {
+	type placed struct {
+		root, depth uint32
+		lane        uint8
+	}
+	var win treeWindow
+	var trees []placed
+	p.addLeaf(&win, 0, 0) // what stands in where a group lacks trees
+	for i := w * window; i < min((w+1)*window, len(f.Trees)); i++ {
+		lane := uint8(i - w*window)
+		t := &f.Trees[i]
+		order, depth := levels(t.Nodes)
+		if !ordered(t.Nodes, order) {
+			win.walked = append(win.walked, lane)
+			p.needsRow = true
+			continue
+		}
+		trees = append(trees, placed{p.place(&win, f, t, order), depth, lane})
+	}
+	slices.SortStableFunc(trees, func(a, b placed) int { return int(a.depth) - int(b.depth) })
+	for len(trees) > 0 {
+		g := group{lane: [8]uint8{window, window, window, window, window, window, window, window}}
+		n := min(8, len(trees))
+		for j, t := range trees[:n] {
+			g.root[j], g.lane[j] = t.root, t.lane
+			g.depth = max(g.depth, t.depth)
+		}
+		win.groups = append(win.groups, g)
+		trees = trees[n:]
+	}
+	return win
+}
+
+// levels returns the nodes that the root reaches, level by level, siblings side by side, and the number of
+// splits on the longest path.
+func levels(nodes []Node) (order []int32, depth uint32) {
+	order = append(make([]int32, 0, len(nodes)), 0)
+	for begin := 0; ; depth++ {
+		end := len(order)
+		for _, i := range order[begin:end] {
+			if n := &nodes[i]; n.Feature != Leaf {
+				below, above := n.children()
+				order = append(order, below, above)
+			}
+		}
+		if len(order) == end {
+			return order, depth
+		}
+		begin = end
+	}
+}
+
+// children returns the child of a split's values below its key, and that of the others.
+func (n *Node) children() (below, above int32) {
+	if n.Op == Greater || n.Op == GreaterEqual {
+		return n.Right, n.Left
+	}
+	return n.Left, n.Right
+}
+
+// ordered reports whether every split compares by order, which is what kernels do.
+func ordered(nodes []Node, order []int32) bool {
+	for _, i := range order {
+		if n := &nodes[i]; n.Feature != Leaf && n.Op >= Equal {
+			return false
+		}
+	}
+	return true
+}
+
+// payload returns what stands for leaf n of tree t.
+func (p *program) payload(f *Forest, t *Tree, n int32) uint32 {
+	if p.inline {
+		return math.Float32bits(float32(f.weigh(t.Nodes[n].Value, t.Weight)))
+	}
+	return uint32(n)
+}
+
+// sum adds a row's leaves in the trees from first on to dst.
+func (p *program) sum(f *Forest, dst []float64, payloads []uint32, first int, x []float64) {
+	trees := f.Trees[first:][:len(payloads)]
+	switch {
+	case !p.inline:
+		for i, leaf := range payloads {
+			f.addLeaf(dst, &trees[i], &trees[i].Nodes[leaf], x)
+		}
+	case len(dst) == 1:
+		s := float32(dst[0])
+		for _, leaf := range payloads {
+			s += math.Float32frombits(leaf)
+		}
+		dst[0] = float64(s)
+	default:
+		for i, leaf := range payloads {
+			d := &dst[trees[i].Output]
+			*d = float64(float32(*d) + math.Float32frombits(leaf))
+		}
+	}
+}
+
+// place lays out tree t, its nodes in level order, and returns where its root is.
+func (p *program) place(win *treeWindow, f *Forest, t *Tree, order []int32) uint32 {
+	root := len(win.small) + len(win.large)
+	next := root + 1 // where the next split's children stand
+	for i, j := range order {
+		n := &t.Nodes[j]
+		if n.Feature == Leaf {
+			p.addLeaf(win, p.payload(f, t, j), root+i)
+			continue
+		}
+		p.addSplit(win, n, next)
+		next += 2
+	}
+	return uint32(root)
+}
+
+// addLeaf appends a leaf that stands at index self of its window.
+func (p *program) addLeaf(win *treeWindow, payload uint32, self int) {
+	slot := p.columns * p.stride
+	if p.narrow {
+		win.small = append(win.small, narrowNode(payload, slot, self))
+		return
+	}
+	win.large = append(win.large, wideNode{key: int64(payload), slot: uint32(slot), left: uint32(self)})
+}
+
+// addSplit appends a split whose children stand at first and first+1 of the window.
+func (p *program) addSplit(win *treeWindow, n *Node, first int) {
+	width := Float64
+	if p.narrow {
+		width = Float32
+	}
+	key := keyAtLeast(n.Value, width)
+	if n.Op == LessEqual || n.Op == Greater {
+		key = keyAbove(n.Value, width)
+	}
+	slot := int(n.Feature)*p.stride + slotOf(n)
+	if p.narrow {
+		win.small = append(win.small, narrowNode(uint32(int32(key-1)), slot, first))
+		return
+	}
+	win.large = append(win.large, wideNode{key: key, slot: uint32(slot), left: uint32(first)})
+}

@@ -1,0 +1,78 @@
+package forest
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
+	split := func(left, right int32) Node { return Node{Feature: 0, Left: left, Right: right} }
+	leaf := Node{Feature: Leaf}
+	nan, inf := math.NaN(), math.Inf(1)
+	cases := map[string]struct {
+		change func(*Forest)
+		want   string
+	}{
+		"no outputs":              {func(f *Forest) { f.Outputs = 0 }, "0 outputs"},
+		"negative features":       {func(f *Forest) { f.Features = -1 }, "-1 features"},
+		"a tree without nodes":    {func(f *Forest) { f.Trees[1].Nodes = nil }, "tree 1: no nodes"},
+		"a child out of range":    {func(f *Forest) { f.Trees[0].Nodes[0].Right = 3 }, "tree 0: node 0: children 1 and 3 of 3"},
+		"a negative child":        {func(f *Forest) { f.Trees[0].Nodes[0].Left = -1 }, "node 0: children -1"},
+		"a ring":                  {func(f *Forest) { f.Trees[0].Nodes = []Node{split(1, 2), split(0, 2), leaf} }, "node 0 is reached twice"},
+		"a shared child":          {func(f *Forest) { f.Trees[0].Nodes = []Node{split(1, 1), leaf} }, "node 1 is reached twice"},
+		"a feature out of range":  {func(f *Forest) { f.Trees[0].Nodes[0].Feature = 2 }, "feature 2 of 2"},
+		"a negative feature":      {func(f *Forest) { f.Trees[0].Nodes[0].Feature = -2 }, "feature -2 of 2"},
+		"a NaN threshold":         {func(f *Forest) { f.Trees[0].Nodes[0].Value = nan }, "threshold is NaN"},
+		"a NaN leaf":              {func(f *Forest) { f.Trees[0].Nodes[1].Value = nan }, "node 1: leaf is NaN"},
+		"an infinite leaf":        {func(f *Forest) { f.Trees[0].Nodes[1].Value = inf }, "leaf is +Inf"},
+		"a leaf too wide":         {func(f *Forest) { f.Trees[0].Nodes[1].Value = 0.1 }, "0.1 is not a float32"},
+		"an output out of range":  {func(f *Forest) { f.Trees[1].Output = 1 }, "tree 1: output 1 of 1"},
+		"a set out of range":      {func(f *Forest) { f.Trees[0].Nodes[0].Op = In }, "category set 0 of 0"},
+		"an unknown comparison":   {func(f *Forest) { f.Trees[0].Nodes[0].Op = opCount }, "unknown comparison"},
+		"an unknown missing rule": {func(f *Forest) { f.Trees[0].Nodes[0].Missing = missingCount }, "unknown rule"},
+		"a NaN weight":            {func(f *Forest) { f.Trees[0].Weight = nan }, "weight is NaN"},
+		"a NaN base":              {func(f *Forest) { f.Base = []float64{nan} }, "base value 0 is NaN"},
+		"too many bases":          {func(f *Forest) { f.Base = []float64{1, 2} }, "2 base values for 1 outputs"},
+		"rounds that go back":     {func(f *Forest) { f.Rounds = []int{0, 2, 1, 2} }, "round 2 begins at tree 1"},
+		"rounds that end early":   {func(f *Forest) { f.Rounds = []int{0, 1} }, "rounds end at tree 1 of 2"},
+		"a vector out of range":   {func(f *Forest) { f.Vectors = []float64{1}; f.Trees[0].Nodes[1].Ref = 1 }, "vector leaf 1 of 1"},
+		"a line out of range":     {func(f *Forest) { f.Lines = make([]Line, 1); f.Trees[0].Nodes[1].Ref = 1 }, "linear leaf 1 of 1"},
+		"a line's feature":        {func(f *Forest) { f.Lines = []Line{{Coefficients: []float64{1}, Features: []int32{2}}} }, "linear leaf 0: feature 2 of 2"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := &Forest{
+				Features: 2, Outputs: 1, Input: Float32, Sum: Float32,
+				Trees: []Tree{
+					{Nodes: []Node{split(1, 2), leaf, leaf}, Weight: 1},
+					{Nodes: []Node{leaf}, Weight: 1},
+				},
+			}
+			if _, err := Compile(f); err != nil {
+				t.Fatalf("before the change: %v", err)
+			}
+			c.change(f)
+			_, err := Compile(f)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestNodesThatTheRootDoesNotReachAreLeftAlone(t *testing.T) {
+	f := &Forest{Features: 1, Outputs: 1, Trees: []Tree{{Weight: 1, Nodes: []Node{
+		{Feature: 0, Left: 1, Right: 2}, {Feature: Leaf, Value: 1}, {Feature: Leaf, Value: 2},
+		{Feature: math.MaxInt32, Left: 900, Right: -7},
+	}}}}
+	e, err := Compile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [1]float64
+	Margin(e, got[:], []float64{1}, 0, 1)
+	if got[0] != 2 {
+		t.Errorf("margin %v, want 2", got[0])
+	}
+}

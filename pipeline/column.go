@@ -1,0 +1,96 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+)
+
+// Type is what a column's values mean.
+type Type uint8
+
+// The types of columns. All but String take numbers.
+const (
+	Float    Type = iota
+	Int           // whole numbers; the trees see them as any other number
+	Bool          // 0 or 1
+	Category      // category codes, from 0
+	String        // names, which a dictionary turns into category codes
+	typeCount
+)
+
+var typeNames = [typeCount]string{"float", "int", "bool", "category", "string"}
+
+// String returns the type's name, as bundles spell it.
+func (t Type) String() string {
+	if t >= typeCount {
+		return fmt.Sprintf("Type(%d)", uint8(t))
+	}
+	return typeNames[t]
+}
+
+// ParseType returns the type of that name.
+func ParseType(name string) (Type, bool) {
+	for i, n := range typeNames {
+		if n == name {
+			return Type(i), true
+		}
+	}
+	return 0, false
+}
+
+// A Column is one feature of a model.
+type Column struct {
+	Name string
+	Type Type
+
+	names []string       // a String column's dictionary, by code
+	codes map[string]int // its inverse
+}
+
+// StringColumn returns a column whose dictionary gives names[i] the code i.
+func StringColumn(name string, names []string) (Column, error) {
+	c := Column{Name: name, Type: String, names: names, codes: make(map[string]int, len(names))}
+	for i, n := range names {
+		if j, ok := c.codes[n]; ok {
+			return Column{}, fmt.Errorf("column %q: category %q has the codes %d and %d", name, n, j, i)
+		}
+		c.codes[n] = i
+	}
+	return c, nil
+}
+
+// Dictionary returns the names that a String column knows, in the order of their codes; nil for others.
+// The caller must not change it.
+func (c Column) Dictionary() []string { return c.names }
+
+// Code returns the category code of name, an exact integer; NaN, which is missing, when it has none.
+func (c Column) Code(name string) float64 {
+	i, ok := c.codes[name]
+	if !ok {
+		return math.NaN()
+	}
+	return float64(i)
+}
+
+func validateColumns(cs []Column) error {
+	if len(cs) == 0 {
+		return fmt.Errorf("no columns")
+	}
+	seen := make(map[string]int, len(cs))
+	for i, c := range cs {
+		if c.Name == "" {
+			return fmt.Errorf("column %d has no name", i)
+		}
+		if j, ok := seen[c.Name]; ok {
+			return fmt.Errorf("columns %d and %d are both named %q", j, i, c.Name)
+		}
+		seen[c.Name] = i
+		if c.Type >= typeCount {
+			return fmt.Errorf("column %q has the unknown type %d", c.Name, c.Type)
+		}
+		if (c.Type == String) != (c.codes != nil) {
+			return fmt.Errorf("column %q: string columns, and no others, have a dictionary", c.Name)
+		}
+	}
+	return nil
+}

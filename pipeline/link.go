@@ -1,0 +1,141 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/besra-ml/besra/internal/libm"
+)
+
+// A LinkKind is a function from the margins of a row to its values.
+type LinkKind uint8
+
+// The links. Those that end in 32 compute in float32 as XGBoost does, step by step, so that the bits
+// agree; their margins are float32 values.
+const (
+	Identity     LinkKind = iota
+	Logistic32            // 1 / (expf(min(-x, 88.7)) + 1 + 1e-16), XGBoost src/common/math.h
+	Exp32                 // expf(x)
+	Hinge32               // 1 if x > 0, else 0
+	Softmax32             // expf(x - max), divided by the sum, which is taken in double and rounded once
+	Class                 // the index of the first greatest margin: one value however many margins
+	Logistic              // 1 / (1 + exp(-Scale·x)) in double, LightGBM and CatBoost
+	Exp                   // exp(x) in double
+	SignedSquare          // sign(x)·x², LightGBM's reg_sqrt
+	linkCount
+)
+
+var linkNames = [linkCount]string{
+	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square",
+}
+
+// A Link is a link function and its parameter.
+type Link struct {
+	Kind  LinkKind
+	Scale float64 // for Logistic; 0 counts as 1
+}
+
+// String names the link function.
+func (l Link) String() string {
+	if l.Kind >= linkCount {
+		return fmt.Sprintf("Link(%d)", uint8(l.Kind))
+	}
+	return linkNames[l.Kind]
+}
+
+// Probability reports whether the link's values are probabilities of classes.
+func (l Link) Probability() bool {
+	return l.Kind == Logistic32 || l.Kind == Logistic || l.Kind == Softmax32
+}
+
+func (l Link) validate() error {
+	if l.Kind >= linkCount {
+		return fmt.Errorf("unknown link %d", l.Kind)
+	}
+	if math.IsNaN(l.Scale) || math.IsInf(l.Scale, 0) {
+		return fmt.Errorf("link scale is %v", l.Scale)
+	}
+	return nil
+}
+
+// apply writes the values of one row's margins into dst, which may be x itself.
+func (l Link) apply(dst, x []float64) {
+	switch l.Kind {
+	case Identity:
+		copy(dst, x)
+	case Softmax32:
+		softmax32(dst, x)
+	case Class:
+		dst[0] = argmax(x)
+	default:
+		for i, v := range x {
+			dst[i] = l.one(v)
+		}
+	}
+}
+
+// one is the link of a single margin.
+func (l Link) one(x float64) float64 {
+	switch l.Kind {
+	case Logistic32:
+		return float64(logistic32(float32(x)))
+	case Exp32:
+		return float64(libm.Expf(float32(x)))
+	case Hinge32:
+		if x > 0 {
+			return 1
+		}
+		return 0
+	case Logistic:
+		s := l.Scale
+		if s == 0 {
+			s = 1
+		}
+		return 1 / (1 + libm.Exp(float64(-s*x)))
+	case Exp:
+		return libm.Exp(x)
+	case SignedSquare:
+		return math.Copysign(float64(x*x), x)
+	}
+	return x
+}
+
+func logistic32(x float32) float32 {
+	v := -x
+	if v > 88.7 {
+		v = 88.7
+	}
+	d := float32(libm.Expf(v) + 1)
+	d = float32(d + 1e-16)
+	return 1 / d
+}
+
+func softmax32(dst, x []float64) {
+	top := float32(x[0])
+	for _, v := range x[1:] {
+		// fmaxf: a NaN loses against a number.
+		if m := float32(v); m > top || top != top {
+			top = m
+		}
+	}
+	sum := 0.0
+	for i, v := range x {
+		e := float64(libm.Expf(float32(v) - top))
+		dst[i] = e
+		sum += e
+	}
+	whole := float32(sum)
+	for i := range x {
+		dst[i] = float64(float32(dst[i]) / whole)
+	}
+}
+
+func argmax(x []float64) float64 {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	return float64(best)
+}
