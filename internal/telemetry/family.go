@@ -1,0 +1,164 @@
+package telemetry
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// Kind says how the values of a family are to be read.
+type Kind uint8
+
+// The kinds.
+const (
+	CounterKind Kind = iota
+	GaugeKind
+	HistogramKind
+)
+
+// A Family is one metric with all its series, as an exporter sees it.
+type Family struct {
+	Name   string
+	Help   string
+	Kind   Kind
+	Labels []string // names
+	Series []Series // ordered by label values
+}
+
+// A Series is one combination of label values and what it stands at.
+type Series struct {
+	Values  []string // of Family.Labels; valid UTF-8 of bounded length
+	Value   float64  // of a counter or gauge
+	Buckets *Buckets // of a histogram
+}
+
+// Families reads every metric, one family at a time.
+func (m *Metrics) Families() iter.Seq[Family] {
+	return func(yield func(Family) bool) {
+		for _, f := range m.families {
+			if !yield(f.read()) {
+				return
+			}
+		}
+	}
+}
+
+type reader interface{ read() Family }
+
+type instrument interface{ read(*Series) }
+
+// family makes and keeps the series of one metric. The map is replaced, never written, so that looking up
+// a series that is there takes no lock and allocates nothing.
+type family[T instrument] struct {
+	about  Family // without series
+	make   func() T
+	mu     sync.Mutex // held to replace series
+	series atomic.Pointer[map[key]T]
+}
+
+const (
+	maxLabels = 4
+	maxSeries = 10_000 // a family; what comes later is counted together, under "other"
+	maxValue  = 256    // bytes of a label value
+)
+
+// key holds the values of a family's labels, the rest empty.
+type key [maxLabels]string
+
+func keyOf(values ...string) key {
+	var k key
+	for i, v := range values {
+		k[i] = clean(v)
+	}
+	return k
+}
+
+// clean makes a label value out of any bytes: valid UTF-8, as exporters require, and not too long.
+func clean(v string) string {
+	v = strings.ToValidUTF8(v, string(utf8.RuneError))
+	if len(v) <= maxValue {
+		return v
+	}
+	end := maxValue
+	for !utf8.RuneStart(v[end]) {
+		end--
+	}
+	return v[:end]
+}
+
+func newFamily[T instrument](name, help string, kind Kind, make func() T, labels ...string) *family[T] {
+	f := &family[T]{about: Family{Name: name, Help: help, Kind: kind, Labels: labels}, make: make}
+	f.series.Store(&map[key]T{})
+	return f
+}
+
+// with returns the series of these label values, made if need be.
+func (f *family[T]) with(values ...string) T {
+	k := keyOf(values...)
+	if series, ok := (*f.series.Load())[k]; ok {
+		return series
+	}
+	return f.withAll([]key{k})[0]
+}
+
+// withAll returns the series of all keys, replacing the map at most once.
+func (f *family[T]) withAll(keys []key) []T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var (
+		bound  = make([]T, len(keys))
+		series = *f.series.Load()
+		copied = false
+	)
+	for i, k := range keys {
+		s, ok := series[k]
+		if !ok && len(series) >= maxSeries {
+			k = f.other()
+			s, ok = series[k]
+		}
+		if !ok {
+			if !copied {
+				series, copied = maps.Clone(series), true
+			}
+			s = f.make()
+			series[k] = s
+		}
+		bound[i] = s
+	}
+	if copied {
+		f.series.Store(&series)
+	}
+	return bound
+}
+
+func (f *family[T]) other() key {
+	var k key
+	for i := range f.about.Labels {
+		k[i] = "other"
+	}
+	return k
+}
+
+func (f *family[T]) drop(values ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	series := maps.Clone(*f.series.Load())
+	delete(series, keyOf(values...))
+	f.series.Store(&series)
+}
+
+func (f *family[T]) read() Family {
+	series := *f.series.Load()
+	keys := slices.SortedFunc(maps.Keys(series), func(a, b key) int { return slices.Compare(a[:], b[:]) })
+	out := f.about
+	out.Series = make([]Series, len(keys))
+	for i, k := range keys {
+		out.Series[i].Values = k[:len(out.Labels):len(out.Labels)]
+		series[k].read(&out.Series[i])
+	}
+	return out
+}

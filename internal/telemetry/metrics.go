@@ -1,0 +1,205 @@
+// Package telemetry holds what can be counted and timed. This page names every metric; the instruments
+// behind it are plain atomics, and exporters read them through [Metrics.Families].
+//
+// Handles are bound once (a route at start, a model when it is loaded) and then updated without a map
+// lookup or an allocation. No label ever comes from a request: routes and status codes are closed sets,
+// model and feature names come from the operator's files and are bounded in number and length.
+package telemetry
+
+import (
+	"runtime"
+	"time"
+)
+
+// Metrics is everything one process measures. Its methods may be called from many goroutines.
+type Metrics struct {
+	InFlight *UpDown // requests being answered now
+	Stages   Stages
+
+	requests     *family[*Counter]
+	latency      *family[*Histogram]
+	rows         *family[*Counter]
+	decisions    *family[*Counter]
+	scores       *family[*Histogram]
+	missing      *family[*Counter]
+	outOfBounds  *family[*Counter]
+	modelReady   *family[*Gauge]
+	modelRefused *family[*Counter]
+
+	codes    codes
+	families []reader
+}
+
+// Options describes the build that measures itself. Every field may be empty.
+type Options struct {
+	Version  string // of besra
+	Revision string // of its source
+}
+
+// New makes the metrics of a process, all at zero.
+func New(o Options) *Metrics {
+	s := newShards(runtime.GOMAXPROCS(0))
+	counter := func() *Counter { return newCounter(s) }
+	upDown := func() *UpDown { return newUpDown(s) }
+	gauge := func() *Gauge { return new(Gauge) }
+	histogram := func(bounds []float64) func() *Histogram {
+		return func() *Histogram { return newHistogram(s, bounds) }
+	}
+	m := &Metrics{
+		requests: newFamily("besra_requests_total", "Requests answered.",
+			CounterKind, counter, "route", "code"),
+		latency: newFamily("besra_request_seconds", "Time from a request's first byte in hand to its answer.",
+			HistogramKind, histogram(requestBounds()), "route"),
+		rows: newFamily("besra_rows_scored_total", "Rows that a model scored.",
+			CounterKind, counter, "model", "version"),
+		decisions: newFamily("besra_decisions_total", "Decisions made; a replayed answer is not counted again.",
+			CounterKind, counter, "model", "version", "decision"),
+		scores: newFamily("besra_score", "Scores given; a replayed answer is not counted again.",
+			HistogramKind, histogram(scoreBounds()), "model", "version"),
+		missing: newFamily("besra_features_missing_total", "Feature values that were missing.",
+			CounterKind, counter, "model", "feature"),
+		outOfBounds: newFamily("besra_features_out_of_bounds_total", "Feature values outside the bounds that the bundle declares.",
+			CounterKind, counter, "model", "feature"),
+		modelReady: newFamily("besra_model_ready", "1 while this version answers requests, else 0.",
+			GaugeKind, gauge, "model", "version"),
+		modelRefused: newFamily("besra_model_refused_total", "Versions that were found and not accepted.",
+			CounterKind, counter, "model", "reason"),
+		codes: newCodes(),
+	}
+	inFlight := newFamily("besra_requests_in_flight", "Requests being answered now.", GaugeKind, upDown)
+	stages := newFamily("besra_stage_seconds", "Time spent in each stage of a request.",
+		HistogramKind, histogram(stageBounds()), "stage")
+	build := newFamily("besra_build_info", "1; the labels tell which build this is.",
+		GaugeKind, gauge, "version", "revision", "go", "platform")
+
+	m.InFlight = inFlight.with()
+	m.Stages = Stages{Decode: stages.with("decode"), Score: stages.with("score"), Encode: stages.with("encode")}
+	build.with(o.Version, o.Revision, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH).Set(1)
+	m.families = []reader{
+		build, m.requests, m.latency, inFlight, stages, m.rows, m.decisions, m.scores,
+		m.missing, m.outOfBounds, m.modelReady, m.modelRefused,
+	}
+	m.Route(OtherRoute)
+	return m
+}
+
+// requestBounds are dense between 0.5 and 5 ms, where a slow score is told from a quick one, and have
+// 50 ms, the usual promise, as a bound.
+func requestBounds() []float64 {
+	return []float64{
+		25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 7.5e-3,
+		10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5, 10,
+	}
+}
+
+// stageBounds begin where a small model's score does.
+func stageBounds() []float64 {
+	return []float64{
+		1e-6, 2.5e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
+		1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 100e-3, 1, 10,
+	}
+}
+
+// scoreBounds are narrow at both ends: nearly all events are genuine, so equal widths would put nearly
+// all scores into one bucket.
+func scoreBounds() []float64 {
+	return []float64{
+		.001, .002, .005, .01, .02, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99, .995, 1,
+	}
+}
+
+// Stages times the parts of a request.
+type Stages struct {
+	Decode, Score, Encode *Histogram
+}
+
+// OtherRoute is the route of every request whose path is not served.
+const OtherRoute = "other"
+
+// A Route counts and times the answers of one route.
+type Route struct {
+	seconds  *Histogram
+	answered []*Counter // by codes.index
+	codes    *codes
+}
+
+// Route returns the handle of a route, such as "/v1/models/{name}", whose series stand at zero from then
+// on. It is for the doors to call once for each route they serve, never with a path that a client sent.
+func (m *Metrics) Route(pattern string) *Route {
+	keys := make([]key, len(m.codes.labels))
+	for i, code := range m.codes.labels {
+		keys[i] = keyOf(pattern, code)
+	}
+	return &Route{seconds: m.latency.with(pattern), answered: m.requests.withAll(keys), codes: &m.codes}
+}
+
+// Answered records one answer with its HTTP status and the time it took.
+func (r *Route) Answered(status int, took time.Duration) {
+	r.answered[r.codes.index(status)].Inc()
+	r.seconds.ObserveDuration(took)
+}
+
+// A Model counts what one version of a model does.
+type Model struct {
+	Rows  *Counter
+	Score *Histogram
+	Ready *Gauge // 1 or 0
+
+	Approve, Review, Decline *Counter
+
+	Missing, OutOfBounds []*Counter // by feature, in the model's order; versions of a model share them
+}
+
+// Model returns the handle of one version of a model with these features. Its series stand at zero from
+// then on, and so do the refusals of the model.
+func (m *Metrics) Model(name, version string, features []string) *Model {
+	keys := make([]key, len(features))
+	for i, feature := range features {
+		keys[i] = keyOf(name, feature)
+	}
+	m.Refusals(name)
+	return &Model{
+		Rows:        m.rows.with(name, version),
+		Score:       m.scores.with(name, version),
+		Ready:       m.modelReady.with(name, version),
+		Approve:     m.decisions.with(name, version, "approve"),
+		Review:      m.decisions.with(name, version, "review"),
+		Decline:     m.decisions.with(name, version, "decline"),
+		Missing:     m.missing.withAll(keys),
+		OutOfBounds: m.outOfBounds.withAll(keys),
+	}
+}
+
+// Forget drops the series of one version that will not come back, so that a long life of new versions
+// does not pile them up. Handles that are still held stay usable, unseen.
+func (m *Metrics) Forget(name, version string) {
+	m.rows.drop(name, version)
+	m.scores.drop(name, version)
+	m.modelReady.drop(name, version)
+	for _, decision := range []string{"approve", "review", "decline"} {
+		m.decisions.drop(name, version, decision)
+	}
+}
+
+// Refusals counts, by reason, the versions of a model that were not accepted.
+type Refusals struct {
+	Unreadable   *Counter // a file cannot be read, or is not what it says
+	Incomplete   *Counter // a file is not there, or its digest differs
+	Inconsistent *Counter // manifest, model and policy contradict one another
+	Unproven     *Counter // the golden rows were not reproduced
+	NeedsChoice  *Counter // it needs event fields that the live version does not
+	Other        *Counter
+}
+
+// Refusals returns the handle of a model's refusals, whose series stand at zero from then on.
+func (m *Metrics) Refusals(model string) Refusals {
+	refused := func(reason string) *Counter { return m.modelRefused.with(model, reason) }
+	return Refusals{
+		Unreadable:   refused("unreadable"),
+		Incomplete:   refused("incomplete"),
+		Inconsistent: refused("inconsistent"),
+		Unproven:     refused("unproven"),
+		NeedsChoice:  refused("needs-choice"),
+		Other:        refused("other"),
+	}
+}
