@@ -1,0 +1,125 @@
+// Package app wires the service: settings and backends go in, a running service comes out.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/besra-ml/besra/api"
+	"github.com/besra-ml/besra/internal/gateway"
+	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/telemetry"
+)
+
+// Backends is what a binary links and hands in.
+type Backends struct {
+	Exporter func(*telemetry.Metrics) http.Handler // serves GET /metrics
+	Demo     fs.FS                                 // the bundle that is served when no model is named
+	Build    telemetry.Options
+}
+
+// An App is the service.
+type App struct {
+	config  Config
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	models  *registry.Registry
+	gateway *gateway.Gateway
+	ready   atomic.Bool
+}
+
+// New reads the models that paths name (files, bundles, directories of models) and wires the service.
+// Without paths and without a models directory it takes the demo.
+func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
+	a := &App{config: c, log: log, metrics: telemetry.New(b.Build)}
+	models, err := a.load(b.Demo, paths)
+	if err != nil {
+		return nil, err
+	}
+	if a.models, err = registry.New(models); err != nil {
+		return nil, err
+	}
+	a.gateway = gateway.New(gateway.Options{
+		Registry:      a.models,
+		Scorer:        a.scorer(),
+		Metrics:       a.metrics,
+		Exporter:      b.Exporter(a.metrics),
+		OpenAPI:       api.OpenAPI,
+		Log:           log,
+		Ready:         a.isReady,
+		MaxBody:       c.Limits.Body,
+		MaxBatchBody:  c.Limits.BatchBody,
+		MaxBatch:      int(c.Limits.Batch),
+		IgnoreUnknown: c.UnknownFeatures == "ignore",
+	})
+	return a, a.warm()
+}
+
+// scorer stacks the scorers. A batch meets them from the last line up.
+func (a *App) scorer() score.Scorer {
+	s := score.Direct()                 // margin, value, decision
+	return score.Measured(s, a.metrics) // outermost, so that it sees everything
+}
+
+// warm scores a row with every model, so that ready means that scoring works.
+func (a *App) warm() error {
+	for _, m := range a.models.Models() {
+		row := make([]float64, len(m.Columns))
+		margins, values := make([]float64, m.Outputs), make([]float64, m.Values)
+		if err := errors.Join(m.Engine.Margin64(margins, row), m.Engine.Apply(values, margins)); err != nil {
+			return fmt.Errorf("model %s@%d: %w", m.Name, m.Version, err)
+		}
+	}
+	a.ready.Store(true)
+	return nil
+}
+
+var errStopping = errors.New("besra is stopping")
+
+func (a *App) isReady() error {
+	if !a.ready.Load() {
+		return errStopping
+	}
+	return nil
+}
+
+// Handler returns the service's HTTP handler.
+func (a *App) Handler() http.Handler { return a.gateway }
+
+// Models returns the models that are served.
+func (a *App) Models() []*registry.Model { return a.models.Models() }
+
+// Listen opens the address to serve on. Beyond loopback it refuses, since nobody is authenticated there,
+// unless the settings insist.
+func (a *App) Listen(ctx context.Context) (net.Listener, error) {
+	addr, err := net.ResolveTCPAddr("tcp", a.config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, err)
+	}
+	if !addr.IP.IsLoopback() && !a.config.Insecure {
+		return nil, fmt.Errorf("listen %s: nobody who calls is authenticated; "+
+			"serve on loopback (127.0.0.1), or say --insecure where something in front of besra does it", a.config.Listen)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr.String())
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, unwrapOp(err))
+	}
+	return l, nil
+}
+
+// unwrapOp strips the words that net puts around an error, which name the address again.
+func unwrapOp(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

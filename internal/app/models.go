@@ -1,0 +1,139 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/registry"
+)
+
+// load reads the models to serve.
+func (a *App) load(demo fs.FS, paths []string) ([]*registry.Model, error) {
+	policies, err := a.policies()
+	if err != nil {
+		return nil, err
+	}
+	if dir := a.config.Models.Dir; dir != "" {
+		paths = append(paths, dir)
+	}
+	var bundles []*bundle.Bundle
+	for _, p := range paths {
+		found, err := a.open(p)
+		if err != nil {
+			return nil, err
+		}
+		bundles = append(bundles, found...)
+	}
+	if len(paths) == 0 {
+		b, err := openDemo(demo)
+		if err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+		bundles = append(bundles, b)
+	}
+	var models []*registry.Model
+	for _, b := range bundles {
+		models = append(models, registry.NewModel(b, policies[b.Name], a.metrics))
+	}
+	return models, nil
+}
+
+func (a *App) policies() (policy.Set, error) {
+	if a.config.Policy == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(a.config.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return policy.ParseSet(a.config.Policy, data)
+}
+
+// open reads what is at path: a model file, a bundle, or a directory of models.
+func (a *App) open(path string) ([]*bundle.Bundle, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() && !hasManifest(path) {
+		return a.openAll(path)
+	}
+	b, err := bundle.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return []*bundle.Bundle{b}, nil
+}
+
+// hasManifest tells a bundle from a directory of models.
+func hasManifest(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "bundle.yaml"))
+	return err == nil
+}
+
+func openDemo(demo fs.FS) (*bundle.Bundle, error) {
+	b, err := bundle.Read(demo)
+	if err != nil {
+		return nil, err
+	}
+	_, err = b.Prove()
+	return b, err
+}
+
+// openAll reads a directory of models, <name>/<version>/. A version that is refused stays out, and is
+// told; a name without a version that is not is an error.
+func (a *App) openAll(dir string) ([]*bundle.Bundle, error) {
+	var bundles []*bundle.Bundle
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if !n.IsDir() {
+			continue // neither files nor symlinks are models
+		}
+		found, err := a.openVersions(filepath.Join(dir, n.Name()))
+		if err != nil {
+			return nil, err
+		}
+		bundles = append(bundles, found...)
+	}
+	if len(bundles) == 0 {
+		return nil, fmt.Errorf("%s: no models: want <name>/<version>/bundle.yaml below it", dir)
+	}
+	return bundles, nil
+}
+
+func (a *App) openVersions(dir string) ([]*bundle.Bundle, error) {
+	versions, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var bundles []*bundle.Bundle
+	var refused error
+	for _, v := range versions {
+		if _, err := strconv.ParseUint(v.Name(), 10, 31); err != nil || !v.IsDir() {
+			continue
+		}
+		b, err := bundle.Load(filepath.Join(dir, v.Name()))
+		if err == nil && (b.Name != filepath.Base(dir) || strconv.Itoa(b.Version) != v.Name()) {
+			err = fmt.Errorf("%s: holds %s version %d", filepath.Join(dir, v.Name()), b.Name, b.Version)
+		}
+		if err != nil {
+			a.log.Error("model refused", "why", err)
+			refused = errors.Join(refused, err)
+			continue
+		}
+		bundles = append(bundles, b)
+	}
+	if len(bundles) == 0 && refused != nil {
+		return nil, refused
+	}
+	return bundles, nil
+}

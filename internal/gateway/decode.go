@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	besra "github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/strictjson"
+)
+
+// A decoder reads the rows of one batch by one schema.
+type decoder struct {
+	schema        *schema
+	walker        *strictjson.Members
+	ignoreUnknown bool
+}
+
+// event reads the content of one item into its row and warnings.
+func (d *decoder) event(s *strictjson.Scanner, body []byte, it item, row []float64, e *score.Event) *Problem {
+	for i := range row {
+		row[i] = math.NaN()
+	}
+	s.ResetAt(body, it.content)
+	var p *Problem
+	if it.kind == contentRow {
+		p = d.row(s, row, e)
+	} else {
+		p = d.features(s, row, e)
+	}
+	if p != nil {
+		return p
+	}
+	for i := range d.schema.fields {
+		if f := &d.schema.fields[i]; f.needed && row[i] != row[i] {
+			return missingFeature.of(f.column.Name, "the bundle says that it may not be missing")
+		}
+	}
+	return nil
+}
+
+// features reads an object by name.
+func (d *decoder) features(s *strictjson.Scanner, row []float64, e *score.Event) *Problem {
+	if err := d.walker.Open(s); err != nil {
+		return fromJSON(err, "features")
+	}
+	for {
+		i, ok, err := d.walker.Next(s)
+		switch {
+		case err != nil:
+			return fromJSON(err, "features")
+		case !ok:
+			return nil
+		case i != strictjson.Unknown:
+			if p := d.value(s, i, row, e); p != nil {
+				return p
+			}
+			continue
+		case !d.ignoreUnknown:
+			name := strictjson.Quote(d.walker.Unknown())
+			return unknownFeature.of("features", "the model has no feature "+name)
+		}
+		if _, err := s.Skip(); err != nil {
+			return fromJSON(err, "features")
+		}
+	}
+}
+
+// row reads an array in the model's order.
+func (d *decoder) row(s *strictjson.Scanner, row []float64, e *score.Event) *Problem {
+	if err := s.Array(); err != nil {
+		return fromJSON(err, "row")
+	}
+	for i := 0; ; i++ {
+		ok, err := s.Element()
+		switch {
+		case err != nil:
+			return fromJSON(err, "row")
+		case !ok && i == len(row):
+			return nil
+		case !ok || i == len(row):
+			return wrongShape.of("row", fmt.Sprintf("want %d values, in the model's order", len(row)))
+		}
+		if p := d.value(s, i, row, e); p != nil {
+			return p
+		}
+	}
+}
+
+// value reads feature i.
+func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Event) *Problem {
+	f := &d.schema.fields[i]
+	switch kind := s.Kind(); {
+	case kind == strictjson.Number && f.column.Type != besra.String:
+		x, err := s.Float()
+		if err != nil {
+			return fromJSON(err, f.column.Name)
+		}
+		row[i] = x
+		if x >= f.low && x <= f.high {
+			return nil
+		}
+		return f.outside(i, x, e)
+	case kind == strictjson.Null:
+		return f.check(s.Null())
+	case kind == strictjson.String && f.column.Type == besra.String:
+		name, err := s.String()
+		if err != nil {
+			return fromJSON(err, f.column.Name)
+		}
+		row[i] = f.column.Code(string(name))
+		if row[i] != row[i] {
+			e.Warnings = append(e.Warnings, score.Warning{Feature: i, What: score.UnknownCategory})
+		}
+		return nil
+	case f.column.Type == besra.Bool && (kind == strictjson.True || kind == strictjson.False):
+		yes, err := s.Bool()
+		row[i] = 0
+		if yes {
+			row[i] = 1
+		}
+		return f.check(err)
+	default:
+		return f.mismatch(s, kind)
+	}
+}
+
+// check turns an error of the scanner into a problem of this field.
+func (f *field) check(err error) *Problem {
+	if err != nil {
+		return fromJSON(err, f.column.Name)
+	}
+	return nil
+}
+
+// outside judges a number that is not within the bounds.
+func (f *field) outside(i int, x float64, e *score.Event) *Problem {
+	if x >= f.limit || x <= -f.limit {
+		return outOfBounds.of(f.column.Name, strconv.FormatFloat(x, 'g', 6, 64)+" is more than a float32 can hold")
+	}
+	if f.refuseBounds {
+		return outOfBounds.of(f.column.Name, f.bounds(x))
+	}
+	e.Warnings = append(e.Warnings, score.Warning{Feature: i, What: score.OutOfBounds})
+	return nil
+}
+
+func (f *field) bounds(x float64) string {
+	return fmt.Sprintf("%v is not within %v and %v", x, f.low, f.high)
+}
+
+// mismatch says what the field takes instead of a value of this kind.
+func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *Problem {
+	if kind == strictjson.Invalid {
+		_, err := s.Skip()
+		return fromJSON(err, f.column.Name)
+	}
+	want := "a number"
+	switch f.column.Type {
+	case besra.String:
+		want = "a string, the category's name"
+	case besra.Bool:
+		want = "true, false, 0 or 1"
+	}
+	return wrongType.of(f.column.Name, fmt.Sprintf("offset %d: want %s or null, not %s", s.Offset(), want, kind))
+}

@@ -1,0 +1,50 @@
+// Package gateway is the HTTP door: bytes in, bytes out.
+//
+// A request's life reads from top to bottom: routes.go, chain.go, score.go.
+package gateway
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/telemetry"
+)
+
+// Options is what a Gateway is made of. All fields are needed but those that say otherwise.
+type Options struct {
+	Registry *registry.Registry
+	Scorer   score.Scorer
+	Metrics  *telemetry.Metrics
+	Exporter http.Handler // serves GET /metrics; nil: 404
+	OpenAPI  []byte       // the document of GET /openapi.json
+	Log      *slog.Logger
+	Ready    func() error // nil when requests can be answered; else why not
+
+	MaxBody, MaxBatchBody int64 // bytes
+	MaxBatch              int   // events
+	IgnoreUnknown         bool  // features that the model does not have are ignored, not refused
+}
+
+// A Gateway answers HTTP requests.
+type Gateway struct {
+	Options
+	metrics *telemetry.Metrics
+	log     *slog.Logger
+	handler http.Handler
+	calls   sync.Pool // *call
+	schemas schemas
+}
+
+// New returns the gateway.
+func New(o Options) *Gateway {
+	g := &Gateway{Options: o, metrics: o.Metrics, log: o.Log}
+	g.calls.New = func() any { return newCall() }
+	g.handler = g.mux()
+	return g
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }

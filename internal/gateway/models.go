@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/besra-ml/besra/internal/registry"
+)
+
+// models answers GET /v1/models: every version that is served.
+func (g *Gateway) models(w http.ResponseWriter, _ *http.Request) int {
+	b := []byte(`{"models":[`)
+	for i, m := range g.Registry.Models() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendModel(b, m, false)
+	}
+	return writeJSON(w, http.StatusOK, append(b, `]}`...))
+}
+
+// model answers GET /v1/models/{name}: one version, with its features. name may be name@version.
+func (g *Gateway) model(w http.ResponseWriter, r *http.Request) int {
+	m, p := g.find([]byte(r.PathValue("name")))
+	if p != nil {
+		return g.refuse(w, p)
+	}
+	return writeJSON(w, http.StatusOK, appendModel(nil, m, true))
+}
+
+// appendModel appends what is known of a version; with its features when whole.
+func appendModel(b []byte, m *registry.Model, whole bool) []byte {
+	b = append(b, `{"name":`...)
+	b = appendString(b, m.Name)
+	b = append(b, `,"version":`...)
+	b = strconv.AppendInt(b, int64(m.Version), 10)
+	b = append(b, `,"live":`...)
+	b = strconv.AppendBool(b, m.Live)
+	b = append(b, `,"proven":`...)
+	b = strconv.AppendBool(b, m.Proven)
+	b = append(b, `,"format":`...)
+	b = appendString(b, m.Engine.Format())
+	b = append(b, `,"trainer":`...)
+	b = appendString(b, m.Engine.Trainer())
+	b = append(b, `,"digest":`...)
+	b = appendString(b, m.Digest)
+	b = append(b, `,"trees":`...)
+	b = strconv.AppendInt(b, int64(m.Engine.Trees()), 10)
+	b = append(b, `,"outputs":`...)
+	b = strconv.AppendInt(b, int64(m.Values), 10)
+	b = appendLabels(b, m.Labels)
+	if m.Policy != nil {
+		b = append(b, `,"policy":`...)
+		b = appendString(b, m.Policy.Version)
+	}
+	if whole {
+		b = appendFeatures(b, m)
+	}
+	return append(b, '}')
+}
+
+func appendFeatures(b []byte, m *registry.Model) []byte {
+	b = append(b, `,"features":[`...)
+	for i, c := range m.Columns {
+		f := m.Features[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"name":`...)
+		b = appendString(b, c.Name)
+		b = append(b, `,"type":`...)
+		b = appendString(b, c.Type.String())
+		if f.Min > math.Inf(-1) {
+			b = append(b, `,"min":`...)
+			b = appendNumber(b, f.Min, 64)
+		}
+		if f.Max < math.Inf(1) {
+			b = append(b, `,"max":`...)
+			b = appendNumber(b, f.Max, 64)
+		}
+		b = append(b, `,"required":`...)
+		b = strconv.AppendBool(b, f.RefuseMissing)
+		if f.Unit != "" {
+			b = append(b, `,"unit":`...)
+			b = appendString(b, f.Unit)
+		}
+		if f.Text != "" {
+			b = append(b, `,"text":`...)
+			b = appendString(b, f.Text)
+		}
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/besra-ml/besra/internal/strictjson"
+)
+
+// A Problem is an error as a client sees it: application/problem+json, RFC 9457.
+type Problem struct {
+	code   code
+	field  string // the member or feature at fault, "" when none is
+	detail string
+}
+
+func (p *Problem) Error() string { return p.code.name + ": " + p.detail }
+
+// A code is one kind of problem. The table below is all that clients can meet.
+type code struct {
+	name   string
+	status int
+	title  string
+}
+
+var (
+	badJSON          = code{"bad-json", http.StatusBadRequest, "The body is not the JSON it should be"}
+	badRequest       = code{"bad-request", http.StatusBadRequest, "The request makes no sense"}
+	noSuchRoute      = code{"no-such-route", http.StatusNotFound, "There is nothing at this path"}
+	noSuchModel      = code{"no-such-model", http.StatusNotFound, "No such model is served"}
+	noSuchVersion    = code{"no-such-version", http.StatusNotFound, "No such version of the model is served"}
+	methodNotAllowed = code{"method-not-allowed", http.StatusMethodNotAllowed, "The path does not take this method"}
+	tooLarge         = code{"too-large", http.StatusRequestEntityTooLarge, "The request is too large"}
+	badMediaType     = code{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body's media type is not JSON"}
+	unknownFeature   = code{"unknown-feature", http.StatusUnprocessableEntity, "The model has no such feature"}
+	missingFeature   = code{"missing-feature", http.StatusUnprocessableEntity, "The model needs this feature"}
+	wrongType        = code{"wrong-type", http.StatusUnprocessableEntity, "The value is of the wrong type"}
+	outOfBounds      = code{"out-of-bounds", http.StatusUnprocessableEntity, "The value is out of bounds"}
+	wrongShape       = code{"wrong-shape", http.StatusUnprocessableEntity, "The row is not as long as the model's"}
+	noOutput         = code{"no-output", http.StatusUnprocessableEntity, "None of the model's outputs is selected as the score"}
+	notReady         = code{"not-ready", http.StatusServiceUnavailable, "The service is not ready"}
+	internal         = code{"internal", http.StatusInternalServerError, "Internal error"}
+)
+
+func (c code) of(field, detail string) *Problem {
+	return &Problem{code: c, field: field, detail: detail}
+}
+
+// appendTo appends the problem's JSON.
+func (p *Problem) appendTo(b []byte) []byte {
+	b = append(b, `{"type":"urn:besra:problem:`...)
+	b = append(b, p.code.name...)
+	b = append(b, `","title":`...)
+	b = appendString(b, p.code.title)
+	b = append(b, `,"status":`...)
+	b = strconv.AppendInt(b, int64(p.code.status), 10)
+	b = append(b, `,"code":"`...)
+	b = append(b, p.code.name...)
+	b = append(b, '"')
+	if p.field != "" {
+		b = append(b, `,"field":`...)
+		b = appendString(b, p.field)
+	}
+	if p.detail != "" {
+		b = append(b, `,"detail":`...)
+		b = appendString(b, p.detail)
+	}
+	return append(b, '}')
+}
+
+// fromJSON turns a scanner's error into a problem. field names where it was met.
+func fromJSON(err error, field string) *Problem {
+	e, ok := err.(*strictjson.Error) //nolint:errorlint // the scanner returns its own errors, unwrapped
+	if !ok {
+		return internal.of("", "")
+	}
+	switch e.Kind {
+	case strictjson.Type:
+		return wrongType.of(field, e.Error())
+	case strictjson.Range:
+		return outOfBounds.of(field, e.Error())
+	}
+	return badJSON.of(field, e.Error())
+}

@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"math"
+	"sync"
+
+	besra "github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/strictjson"
+)
+
+// A schema is what the door knows about one model's rows.
+type schema struct {
+	model   *registry.Model
+	names   *strictjson.Names
+	fields  []field
+	walkers sync.Pool // *strictjson.Members
+}
+
+// A field is how one value of a row is read.
+type field struct {
+	column       besra.Column
+	low, high    float64 // the declared bounds, no wider than the model's numbers
+	limit        float64 // beyond ±limit the model's width has no finite number
+	refuseBounds bool
+	needed       bool // missing is refused
+}
+
+// float32Limit is the least float64 that rounds to an infinite float32.
+const float32Limit = 0x1.ffffffp127
+
+func newSchema(m *registry.Model) (*schema, error) {
+	s := &schema{model: m}
+	var names []string
+	bits, _ := m.Engine.Bits()
+	for i, c := range m.Columns {
+		names = append(names, c.Name)
+		f := field{column: c, limit: math.Inf(1)}
+		if bits == 32 {
+			f.limit = float32Limit
+		}
+		spec := m.Features[i]
+		f.low, f.high = spec.Min, spec.Max
+		f.refuseBounds, f.needed = spec.RefuseOutOfBounds, spec.RefuseMissing
+		s.fields = append(s.fields, f)
+	}
+	var err error
+	if s.names, err = strictjson.NewNames(names); err != nil {
+		return nil, err
+	}
+	s.walkers.New = func() any { return s.names.Members() }
+	return s, nil
+}
+
+// schemas remembers the schema of each live model.
+type schemas struct{ m sync.Map } // *registry.Model to *schema
+
+func (s *schemas) of(m *registry.Model) (*schema, error) {
+	if known, ok := s.m.Load(m); ok {
+		return known.(*schema), nil
+	}
+	made, err := newSchema(m)
+	if err != nil {
+		return nil, err
+	}
+	known, _ := s.m.LoadOrStore(m, made)
+	return known.(*schema), nil
+}

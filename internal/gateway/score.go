@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/besra-ml/besra/internal/registry"
+)
+
+// score answers POST /v1/score: one event, one result.
+func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
+	c := g.calls.Get().(*call)
+	defer g.release(c)
+	var p *Problem
+	if c.body, p = readBody(w, r, c.body, g.MaxBody); p != nil {
+		return g.refuse(w, p)
+	}
+	begun := time.Now()
+	if p := c.readSingle(); p != nil {
+		return g.refuse(w, p)
+	}
+	m, p := g.resolve(c.model)
+	if p != nil {
+		return g.refuse(w, p)
+	}
+	if p := g.evaluate(r.Context(), c, m, begun); p != nil {
+		return g.refuse(w, p)
+	}
+	if c.void[0] != nil {
+		return g.refuse(w, c.void[0])
+	}
+	encoding := time.Now()
+	c.out = appendSingle(c.out[:0], &c.scored)
+	return g.answer(w, c, encoding)
+}
+
+// scoreBatch answers POST /v1/score/batch: many events of one model, a result or an error for each.
+func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
+	c := g.calls.Get().(*call)
+	defer g.release(c)
+	var p *Problem
+	if c.body, p = readBody(w, r, c.body, g.MaxBatchBody); p != nil {
+		return g.refuse(w, p)
+	}
+	begun := time.Now()
+	if p := c.readBatch(g.MaxBatch); p != nil {
+		return g.refuse(w, p)
+	}
+	m, p := g.resolve(c.model)
+	if p != nil {
+		return g.refuse(w, p)
+	}
+	if p := g.evaluate(r.Context(), c, m, begun); p != nil {
+		return g.refuse(w, p)
+	}
+	encoding := time.Now()
+	c.out = appendBatch(c.out[:0], &c.scored, c.void)
+	return g.answer(w, c, encoding)
+}
+
+// resolve finds the live model that a request names, and checks that one of its outputs is the score.
+func (g *Gateway) resolve(name []byte) (*registry.Model, *Problem) {
+	m, p := g.find(name)
+	if p == nil && m.Output < 0 {
+		return nil, noOutput.of("model", m.OutputChoice())
+	}
+	return m, p
+}
+
+// find finds the live model of that name; without a name, the only one.
+func (g *Gateway) find(name []byte) (*registry.Model, *Problem) {
+	m, err := g.Registry.Resolve(name)
+	switch {
+	case errors.Is(err, registry.ErrNoVersion):
+		return nil, noSuchVersion.of("model", err.Error())
+	case errors.Is(err, registry.ErrUnnamed):
+		return nil, badRequest.of("model", err.Error())
+	case err != nil:
+		return nil, noSuchModel.of("model", err.Error())
+	}
+	return m, nil
+}
+
+// failed logs why nothing could be scored, which the client need not know.
+func (g *Gateway) failed(ctx context.Context, err error) *Problem {
+	g.log.LogAttrs(ctx, slog.LevelError, "scoring failed", slog.Any("error", err))
+	return internal.of("", "")
+}

@@ -1,0 +1,61 @@
+package score
+
+import (
+	"context"
+	"time"
+
+	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/telemetry"
+)
+
+// Measured returns a scorer that times s and counts what it says.
+func Measured(s Scorer, m *telemetry.Metrics) Scorer { return measured{s, m} }
+
+type measured struct {
+	Scorer
+	metrics *telemetry.Metrics
+}
+
+func (s measured) Score(ctx context.Context, b *Batch) error {
+	start := time.Now()
+	err := s.Scorer.Score(ctx, b)
+	s.metrics.Stages.Score.ObserveDuration(time.Since(start))
+	if err != nil {
+		return err
+	}
+	rows := uint64(0)
+	for i := range b.Events {
+		if b.Events[i].Refused == nil {
+			rows++
+			count(b, i)
+		}
+	}
+	b.Model.Counters.Rows.Add(rows)
+	return nil
+}
+
+// count records what event i was and how it was judged.
+func count(b *Batch, i int) {
+	c, e := b.Model.Counters, &b.Events[i]
+	for f, x := range b.Row(i) {
+		if x != x {
+			c.Missing[f].Inc()
+		}
+	}
+	for _, w := range e.Warnings {
+		if w.What == OutOfBounds {
+			c.OutOfBounds[w.Feature].Inc()
+		}
+	}
+	if !e.Result.Degraded {
+		c.Score.Observe(e.Result.Score)
+	}
+	switch e.Result.Decision {
+	case policy.Approve:
+		c.Approve.Inc()
+	case policy.Review:
+		c.Review.Inc()
+	case policy.Decline:
+		c.Decline.Inc()
+	}
+}
