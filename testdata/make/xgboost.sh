@@ -1,10 +1,10 @@
 #!/bin/sh
-# Remakes the XGBoost cases under testdata/xgboost, the same bytes every time.
+# Remakes the XGBoost cases under testdata/xgboost, and the damaged files made of them, the same bytes every time.
 #
 # usage: testdata/make/xgboost.sh [PATTERN]     only cases whose folder's name matches, such as 'dart-*'
 #
 # Each version fits and saves its models in its own virtual environment; then the reference version answers.
-# The environments stay in .cache/xgboost and take about 4 GB of disk. Needs Python 3.11, or PYTHON naming one.
+# The environments stay in .cache/xgboost and take about 6 GB of disk. Needs Python 3.11, or PYTHON naming one.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -43,3 +43,4 @@ for version in 2.1.4 3.1.3 3.2.0; do
 	"$(environment "$version")" $make/xgb/answer.py "$version" "$models" testdata/xgboost "$pattern"
 done
 echo "testdata/xgboost: $(ls testdata/xgboost | wc -l) cases"
+[ "$pattern" != '*' ] || "$(environment 1.7.6)" $make/damage.py testdata

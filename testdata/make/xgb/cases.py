@@ -1,10 +1,11 @@
 """All cases."""
 
+import categories
 import objectives
 import others
 import trees
 
-CASES = objectives.CASES + trees.CASES + others.CASES
+CASES = objectives.CASES + categories.CASES + trees.CASES + others.CASES
 
 names = [c.folder(v) for c in CASES for v in c.versions]
 repeated = {n for n in names if names.count(n) > 1}
