@@ -66,3 +66,48 @@ func BenchmarkMargin(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCategories is a forest of which every third split asks for a category: one of 20 by itself, or a
+// set of 200.
+func BenchmarkCategories(b *testing.B) {
+	for _, kind := range []string{"one-hot", "partition"} {
+		r := rand.New(rand.NewPCG(12, 12))
+		plain, rows := trained(b, 500, 6, Float32)
+		f := *plain.forest
+		for i := range f.Trees {
+			for j := range f.Trees[i].Nodes {
+				n := &f.Trees[i].Nodes[j]
+				if n.Feature == Leaf || r.IntN(3) > 0 {
+					continue
+				}
+				n.Feature, n.Op, n.Ref = int32(r.IntN(8)), In, int32(len(f.Sets))
+				set := Set{Bits: make([]uint64, 4), Cast: Truncate}
+				if kind == "one-hot" {
+					set.Bits = []uint64{1 << r.IntN(20)}
+				} else {
+					for k := range set.Bits {
+						set.Bits[k] = r.Uint64()
+					}
+				}
+				f.Sets = append(f.Sets, set)
+			}
+		}
+		e, err := Compile(&f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range rows {
+			if i%30 < 8 {
+				rows[i] = float64(r.IntN(200))
+			}
+		}
+		b.Run(kind, func(b *testing.B) {
+			dst := make([]float64, 1)
+			i := 0
+			for b.Loop() {
+				Margin(e, dst, rows[i*30:(i+1)*30], 0, 500)
+				i = (i + 1) % 2000
+			}
+		})
+	}
+}

@@ -5,6 +5,8 @@
 // code in a format. [Compile] checks a Forest and turns it into an [Evaluator], the only way to run one.
 package forest
 
+import "math"
+
 // Width is a width of floating-point arithmetic.
 type Width uint8
 
@@ -82,23 +84,21 @@ type Set struct {
 	Cast Cast
 }
 
+// category returns the category that x becomes; ok is false when it becomes none.
+func (c Cast) category(x float64) (category uint64, ok bool) {
+	if c == TruncateInt32 && x > -1 && x < 0 {
+		x = 0
+	}
+	if !(x >= 0 && x < 1<<32) || c == Exact && x != math.Floor(x) {
+		return 0, false
+	}
+	return uint64(x), true
+}
+
 // Has reports whether x is in the set.
 func (s *Set) Has(x float64) bool {
-	switch s.Cast {
-	case Exact:
-		if x != float64(int64(x)) {
-			return false
-		}
-	case TruncateInt32:
-		if x > -1 && x < 0 {
-			x = 0
-		}
-	}
-	if !(x >= 0 && x < float64(len(s.Bits)*64)) {
-		return false
-	}
-	c := uint64(x)
-	return s.Bits[c/64]>>(c%64)&1 != 0
+	c, ok := s.Cast.category(x)
+	return ok && c/64 < uint64(len(s.Bits)) && s.Bits[c/64]>>(c%64)&1 != 0
 }
 
 // A Line is a leaf that is a linear function of the row: Constant plus the sum of Coefficients[i] times

@@ -142,6 +142,7 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true},
 		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true},
 		"more columns than narrow holds": {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false},
+		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true},
 		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false},
 		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false},
 		"deep":                           {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true},

@@ -87,7 +87,9 @@ func load[T float32 | float64](p *program, s *scratch, f *Forest, rows []T) {
 		row := rows[r*w : (r+1)*w]
 		fillKeys(p, s.keys[r*k:(r+1)*k], row)
 		if p.needsRow {
-			widen(f, s.x[r*w:(r+1)*w], row)
+			x := s.x[r*w : (r+1)*w]
+			widen(f, x, row)
+			p.outcomes.fill(f, s.keys[r*k+p.leafSlot()+1:], x)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func fillKeys[T float32 | float64](p *program, keys []int64, row []T) {
 	} else {
 		fillSlots(p, keys, row)
 	}
-	keys[len(row)*p.stride] = keyLowest
+	keys[p.leafSlot()] = keyLowest
 }
 
 // fillPairs is fillSlots where it matters most: narrow columns that have two slots each.

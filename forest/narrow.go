@@ -17,18 +17,20 @@ func narrowNode(value uint32, slot, left int) uint64 {
 	return uint64(value)<<32 | uint64(left)<<16 | uint64(slot)
 }
 
-// narrowStep returns the child of n that the row of keys leads to.
-func narrowStep(nodes unsafe.Pointer, n uint64, keys unsafe.Pointer) uint64 {
+// narrowStep returns the child of node i that the row of keys leads to. It keeps indices and not nodes, for
+// then eight lanes and what they share fit the registers of amd64.
+func narrowStep(nodes unsafe.Pointer, i uint32, keys unsafe.Pointer) uint32 {
+	n := *(*uint64)(unsafe.Add(nodes, uintptr(i)*8))
 	right := uint32(0)
 	if int64(n) < *(*int64)(unsafe.Add(keys, uintptr(uint16(n))*8)) {
 		right = 1
 	}
-	return *(*uint64)(unsafe.Add(nodes, uintptr(uint32(n)>>16+right)*8))
+	return uint32(n)>>16 + right
 }
 
-// narrowRoot returns a tree's first node.
-func narrowRoot(nodes unsafe.Pointer, root uint32) uint64 {
-	return *(*uint64)(unsafe.Add(nodes, uintptr(root)*8))
+// narrowPayload returns the payload of leaf i.
+func narrowPayload(nodes unsafe.Pointer, i uint32) uint32 {
+	return uint32(*(*uint64)(unsafe.Add(nodes, uintptr(i)*8)) >> 32)
 }
 
 // narrowTrees takes one row through a window, eight trees in lockstep.
@@ -38,28 +40,26 @@ func narrowTrees(win *treeWindow, keys []int64, payloads []uint32) {
 	out := (*[lanes]uint32)(payloads)
 	for i := range win.groups {
 		g := &win.groups[i]
-		n0, n1 := narrowRoot(nodes, g.root[0]), narrowRoot(nodes, g.root[1])
-		n2, n3 := narrowRoot(nodes, g.root[2]), narrowRoot(nodes, g.root[3])
-		n4, n5 := narrowRoot(nodes, g.root[4]), narrowRoot(nodes, g.root[5])
-		n6, n7 := narrowRoot(nodes, g.root[6]), narrowRoot(nodes, g.root[7])
+		i0, i1, i2, i3 := g.root[0], g.root[1], g.root[2], g.root[3]
+		i4, i5, i6, i7 := g.root[4], g.root[5], g.root[6], g.root[7]
 		for d := g.depth; d > 0; d-- {
-			n0 = narrowStep(nodes, n0, k)
-			n1 = narrowStep(nodes, n1, k)
-			n2 = narrowStep(nodes, n2, k)
-			n3 = narrowStep(nodes, n3, k)
-			n4 = narrowStep(nodes, n4, k)
-			n5 = narrowStep(nodes, n5, k)
-			n6 = narrowStep(nodes, n6, k)
-			n7 = narrowStep(nodes, n7, k)
+			i0 = narrowStep(nodes, i0, k)
+			i1 = narrowStep(nodes, i1, k)
+			i2 = narrowStep(nodes, i2, k)
+			i3 = narrowStep(nodes, i3, k)
+			i4 = narrowStep(nodes, i4, k)
+			i5 = narrowStep(nodes, i5, k)
+			i6 = narrowStep(nodes, i6, k)
+			i7 = narrowStep(nodes, i7, k)
 		}
-		out[g.lane[0]] = uint32(n0 >> 32)
-		out[g.lane[1]] = uint32(n1 >> 32)
-		out[g.lane[2]] = uint32(n2 >> 32)
-		out[g.lane[3]] = uint32(n3 >> 32)
-		out[g.lane[4]] = uint32(n4 >> 32)
-		out[g.lane[5]] = uint32(n5 >> 32)
-		out[g.lane[6]] = uint32(n6 >> 32)
-		out[g.lane[7]] = uint32(n7 >> 32)
+		out[g.lane[0]] = narrowPayload(nodes, i0)
+		out[g.lane[1]] = narrowPayload(nodes, i1)
+		out[g.lane[2]] = narrowPayload(nodes, i2)
+		out[g.lane[3]] = narrowPayload(nodes, i3)
+		out[g.lane[4]] = narrowPayload(nodes, i4)
+		out[g.lane[5]] = narrowPayload(nodes, i5)
+		out[g.lane[6]] = narrowPayload(nodes, i6)
+		out[g.lane[7]] = narrowPayload(nodes, i7)
 	}
 }
 
@@ -73,7 +73,6 @@ func narrowRows(win *treeWindow, keys []int64, width int, payloads []uint32, row
 			if g.lane[j] == window {
 				break
 			}
-			top := narrowRoot(nodes, root)
 			out := payloads[g.lane[j]:]
 			r := 0
 			for ; r+8 <= rows; r += 8 {
@@ -85,33 +84,33 @@ func narrowRows(win *treeWindow, keys []int64, width int, payloads []uint32, row
 				k5 := unsafe.Add(k4, stride)
 				k6 := unsafe.Add(k5, stride)
 				k7 := unsafe.Add(k6, stride)
-				n0, n1, n2, n3, n4, n5, n6, n7 := top, top, top, top, top, top, top, top
+				i0, i1, i2, i3, i4, i5, i6, i7 := root, root, root, root, root, root, root, root
 				for d := g.depth; d > 0; d-- {
-					n0 = narrowStep(nodes, n0, k0)
-					n1 = narrowStep(nodes, n1, k1)
-					n2 = narrowStep(nodes, n2, k2)
-					n3 = narrowStep(nodes, n3, k3)
-					n4 = narrowStep(nodes, n4, k4)
-					n5 = narrowStep(nodes, n5, k5)
-					n6 = narrowStep(nodes, n6, k6)
-					n7 = narrowStep(nodes, n7, k7)
+					i0 = narrowStep(nodes, i0, k0)
+					i1 = narrowStep(nodes, i1, k1)
+					i2 = narrowStep(nodes, i2, k2)
+					i3 = narrowStep(nodes, i3, k3)
+					i4 = narrowStep(nodes, i4, k4)
+					i5 = narrowStep(nodes, i5, k5)
+					i6 = narrowStep(nodes, i6, k6)
+					i7 = narrowStep(nodes, i7, k7)
 				}
 				o := out[r*lanes:][:7*lanes+1]
-				o[0*lanes] = uint32(n0 >> 32)
-				o[1*lanes] = uint32(n1 >> 32)
-				o[2*lanes] = uint32(n2 >> 32)
-				o[3*lanes] = uint32(n3 >> 32)
-				o[4*lanes] = uint32(n4 >> 32)
-				o[5*lanes] = uint32(n5 >> 32)
-				o[6*lanes] = uint32(n6 >> 32)
-				o[7*lanes] = uint32(n7 >> 32)
+				o[0*lanes] = narrowPayload(nodes, i0)
+				o[1*lanes] = narrowPayload(nodes, i1)
+				o[2*lanes] = narrowPayload(nodes, i2)
+				o[3*lanes] = narrowPayload(nodes, i3)
+				o[4*lanes] = narrowPayload(nodes, i4)
+				o[5*lanes] = narrowPayload(nodes, i5)
+				o[6*lanes] = narrowPayload(nodes, i6)
+				o[7*lanes] = narrowPayload(nodes, i7)
 			}
 			for ; r < rows; r++ {
-				n := top
+				i := root
 				for d := g.depth; d > 0; d-- {
-					n = narrowStep(nodes, n, unsafe.Add(k, uintptr(r)*stride))
+					i = narrowStep(nodes, i, unsafe.Add(k, uintptr(r)*stride))
 				}
-				out[r*lanes] = uint32(n >> 32)
+				out[r*lanes] = narrowPayload(nodes, i)
 			}
 		}
 	}

@@ -15,13 +15,14 @@ type program struct {
 	columns  int
 	needsRow bool // something is computed from the row itself, not from its keys
 
-	windows []treeWindow
+	windows  []treeWindow
+	outcomes outcomes
 
 	inline bool // payloads are the bits of weighted float32 leaves; otherwise indices in Tree.Nodes
 }
 
 // A treeWindow is up to [window] trees: those that a kernel takes, in groups of eight of like depth, and
-// those that are walked. Trees are numbered from the window's first.
+// those that are walked, for they have too many outcomes. Trees are numbered from the window's first.
 type treeWindow struct {
 	small  []uint64   // narrow nodes; the first is a leaf by itself, for padding
 	large  []wideNode // wide nodes, likewise
@@ -36,8 +37,11 @@ type group struct {
 	depth uint32    // of the deepest
 }
 
-// keys returns the length of a row of keys.
-func (p *program) keys() int { return p.columns*p.stride + 1 }
+// keys returns the length of a row of keys: those of the columns, that of the leaves, those of the outcomes.
+func (p *program) keys() int { return p.leafSlot() + 1 + len(p.outcomes.slots) }
+
+// leafSlot returns the slot that leaves compare.
+func (p *program) leafSlot() int { return p.columns * p.stride }
 
 // Narrow nodes have 16 bits for the slot and 16 for the left child, and keys above them.
 const (
@@ -50,8 +54,8 @@ const (
 func assemble(f *Forest) *program {
 	p := &program{
 		input: f.Input, sentinel: math.NaN(), columns: f.Features, stride: 2,
-		needsRow: len(f.Lines) > 0,
 		inline:   f.Sum == Float32 && len(f.Vectors) == 0 && len(f.Lines) == 0,
+		outcomes: gather(f),
 	}
 	if f.Sentinel != nil {
 		p.sentinel = *f.Sentinel
@@ -59,6 +63,7 @@ func assemble(f *Forest) *program {
 	if f.anyNode(func(n *Node) bool { return n.Missing != NaN }) {
 		p.stride = slotCount
 	}
+	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
 	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots && f.largestWindow() < narrowNodes
 	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
 	for w := range p.windows {
@@ -104,12 +109,11 @@ func (p *program) assembleWindow(f *Forest, w int) treeWindow {
 	for i := w * window; i < min((w+1)*window, len(f.Trees)); i++ {
 		lane := uint8(i - w*window)
 		t := &f.Trees[i]
-		order, depth := levels(t.Nodes)
-		if !ordered(t.Nodes, order) {
+		if p.outcomes.walked[i] {
 			win.walked = append(win.walked, lane)
-			p.needsRow = true
 			continue
 		}
+		order, depth := levels(t.Nodes)
 		trees = append(trees, placed{p.place(&win, f, t, order), depth, lane})
 	}
 	slices.SortStableFunc(trees, func(a, b placed) int { return int(a.depth) - int(b.depth) })
@@ -153,16 +157,6 @@ func (n *Node) children() (below, above int32) {
 	return n.Left, n.Right
 }
 
-// ordered reports whether every split compares by order, which is what kernels do.
-func ordered(nodes []Node, order []int32) bool {
-	for _, i := range order {
-		if n := &nodes[i]; n.Feature != Leaf && n.Op >= Equal {
-			return false
-		}
-	}
-	return true
-}
-
 // payload returns what stands for leaf n of tree t.
 func (p *program) payload(f *Forest, t *Tree, n int32) uint32 {
 	if p.inline {
@@ -203,7 +197,7 @@ func (p *program) place(win *treeWindow, f *Forest, t *Tree, order []int32) uint
 			p.addLeaf(win, p.payload(f, t, j), root+i)
 			continue
 		}
-		p.addSplit(win, n, next)
+		p.addSplit(win, f, n, next)
 		next += 2
 	}
 	return uint32(root)
@@ -211,28 +205,35 @@ func (p *program) place(win *treeWindow, f *Forest, t *Tree, order []int32) uint
 
 // addLeaf appends a leaf that stands at index self of its window.
 func (p *program) addLeaf(win *treeWindow, payload uint32, self int) {
-	slot := p.columns * p.stride
 	if p.narrow {
-		win.small = append(win.small, narrowNode(payload, slot, self))
+		win.small = append(win.small, narrowNode(payload, p.leafSlot(), self))
 		return
 	}
-	win.large = append(win.large, wideNode{key: int64(payload), slot: uint32(slot), left: uint32(self)})
+	win.large = append(win.large, wideNode{key: int64(payload), slot: uint32(p.leafSlot()), left: uint32(self)})
 }
 
 // addSplit appends a split whose children stand at first and first+1 of the window.
-func (p *program) addSplit(win *treeWindow, n *Node, first int) {
-	width := Float64
-	if p.narrow {
-		width = Float32
-	}
-	key := keyAtLeast(n.Value, width)
-	if n.Op == LessEqual || n.Op == Greater {
-		key = keyAbove(n.Value, width)
-	}
-	slot := int(n.Feature)*p.stride + slotOf(n)
+func (p *program) addSplit(win *treeWindow, f *Forest, n *Node, first int) {
+	key, slot := p.compare(f, n)
 	if p.narrow {
 		win.small = append(win.small, narrowNode(uint32(int32(key-1)), slot, first))
 		return
 	}
 	win.large = append(win.large, wideNode{key: key, slot: uint32(slot), left: uint32(first)})
+}
+
+// compare returns what a split becomes: left is where the key in that slot is below key.
+func (p *program) compare(f *Forest, n *Node) (key int64, slot int) {
+	width := Float64
+	if p.narrow {
+		width = Float32
+	}
+	switch slot = int(n.Feature)*p.stride + slotOf(n); n.Op {
+	case Less, GreaterEqual:
+		return keyAtLeast(n.Value, width), slot
+	case LessEqual, Greater:
+		return keyAbove(n.Value, width), slot
+	default:
+		return 0, p.leafSlot() + 1 + p.outcomes.slots[p.outcomes.of(f, n)]
+	}
 }

@@ -160,11 +160,18 @@ func Predict[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to
 		p.Apply(dst, dst[:n*k])
 		return nil
 	}
-	margins := make([]float64, n*k)
-	if err := Margin(p, margins, rows, from, to); err != nil {
-		return err
+	var few [32]float64
+	margins := few[:]
+	if k > len(few) {
+		margins = make([]float64, k)
 	}
-	p.Apply(dst, margins)
+	w := len(p.Columns)
+	for i := range n {
+		if err := Margin(p, margins[:k], rows[i*w:(i+1)*w], from, to); err != nil {
+			return err
+		}
+		p.Apply(dst[i*v:(i+1)*v], margins[:k])
+	}
 	return nil
 }
 
