@@ -1,0 +1,324 @@
+// Package bundle reads what ships with a model: the file as its trainer saved it, a manifest, and golden rows
+// with the trainer's own answers, which prove that this machine gives the same.
+//
+// A bundle is a folder or a zip file:
+//
+//	bundle.yaml         the manifest
+//	model.ubj           the model, under any name
+//	golden/rows.csv     rows, as besra predict reads them
+//	golden/margin.csv   their margins and
+//	golden/value.csv    their values, as besra predict writes them
+//	golden/leaf.csv     the leaves that they reach (optional): they tell which tree an error is in
+//	policy.yaml         the policy it was released with (optional)
+//
+// The manifest lists the digest of each file. A listed file that is absent or differs makes the bundle
+// incomplete. A file that is not listed and not named above is never looked at; one that is named above is
+// taken as it is, and noted.
+package bundle
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/strictyaml"
+)
+
+// Why a bundle is refused.
+var (
+	ErrIncomplete = errors.New("incomplete")                         // a listed file is absent, or not the one that was listed
+	ErrNotProven  = errors.New("does not reproduce its golden rows") // golden rows came out different
+	ErrBare       = errors.New("a bare model file has nothing to prove it by")
+)
+
+// The files that a bundle may have beside its manifest and its model.
+const (
+	rowsFile     = "golden/rows.csv"
+	marginFile   = "golden/margin.csv"
+	valueFile    = "golden/value.csv"
+	leafFile     = "golden/leaf.csv"
+	policyFile   = "policy.yaml"
+	featuresFile = "features.yaml"
+)
+
+// A Bundle is a model that can be served: the model, what may be asked of it, and its proof.
+type Bundle struct {
+	Manifest
+	Model    *besra.Model   // of the manifest's rounds, and with its number for missing
+	Features []Feature      // one for each of the model's columns, in the order of a row
+	Output   int            // which of a row's values is the score; -1: there are several, and none was chosen
+	Policy   *policy.Policy // nil: none
+	Golden   *Golden        // nil for a bare model file; may be dropped after Prove to free its memory
+	Digest   string         // sha256:… over all files, the same for a folder and a zip of it
+	Size     int64          // bytes of the model file
+	Notes    []string       // what its operator should know, a sentence each
+	Proven   bool           // Prove has passed
+}
+
+// Bare reports whether b was made from a model file alone.
+func (b *Bundle) Bare() bool { return b.Version == 0 }
+
+// Columns returns the columns of a row, by the names that the bundle gives them.
+func (b *Bundle) Columns() []besra.Column {
+	cs := make([]besra.Column, len(b.Features))
+	for i, f := range b.Features {
+		cs[i] = f.Column
+	}
+	return cs
+}
+
+// Options say what a bare model file leaves out, which a manifest would say.
+type Options struct {
+	Missing    *float64   // a number that the trainer was told to take for missing; nil: none but NaN
+	Iterations Iterations // the boosting rounds that count
+}
+
+// Load opens the bundle or the model file at path, and proves it. A bare model file is not proven, and no error.
+func Load(path string) (*Bundle, error) {
+	b, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.Prove(); err != nil && !errors.Is(err, ErrBare) {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return b, nil
+}
+
+// Open reads the bundle at path, a folder or a zip file, or a bare model file, which becomes version 0 of a
+// model of its own name. Digests are checked; nothing is proven yet.
+func Open(path string) (*Bundle, error) { return OpenWith(path, Options{}) }
+
+// OpenWith is Open for a model file that leaves something out. A bundle says it all: with it, options are an
+// error.
+func OpenWith(path string, o Options) (*Bundle, error) {
+	b, err := open(path, o)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return b, nil
+}
+
+func open(path string, o Options) (*Bundle, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	var read func() (*Bundle, error)
+	switch packed, err := isZip(path, info); {
+	case err != nil:
+		return nil, cause(err)
+	case info.IsDir():
+		read = func() (*Bundle, error) { return openFolder(path) }
+	case packed:
+		read = func() (*Bundle, error) { return openZip(path) }
+	default:
+		return openBare(path, o)
+	}
+	if o != (Options{}) {
+		return nil, errors.New("is a bundle: its manifest says what is missing and which iterations count")
+	}
+	return read()
+}
+
+func openFolder(path string) (*Bundle, error) {
+	root, err := os.OpenRoot(path) // follows no link out of it
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer root.Close()
+	return Read(root.FS())
+}
+
+func openZip(path string) (*Bundle, error) {
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer z.Close()
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if err := checkZip(&z.Reader, info.Size()); err != nil {
+		return nil, err
+	}
+	return Read(&z.Reader)
+}
+
+// openBare makes a bundle of a model file.
+func openBare(path string, o Options) (*Bundle, error) {
+	dir, base := filepath.Split(path)
+	c := newContents(os.DirFS(filepath.Clean(dir + ".")))
+	b := &Bundle{Manifest: Manifest{Name: NameOf(path), Model: base, Missing: o.Missing, Iterations: o.Iterations}}
+	if err := b.readModel(c); err != nil {
+		return nil, err
+	}
+	b.Trainer = Trainer{b.Model.Format(), b.Model.Trainer()}
+	b.Digest = c.digest()
+	b.Notes = append(b.Notes, "a bare model file: nothing proves that it predicts as its trainer did")
+	return b, nil
+}
+
+// NameOf returns the name under which a bare model file is served: its base name without extension, in lower
+// case, with - for every character that a name cannot have.
+func NameOf(path string) string {
+	base := filepath.Base(path)
+	if ext := filepath.Ext(base); ext != base {
+		base = strings.TrimSuffix(base, ext)
+	}
+	var name []byte
+	for _, r := range strings.ToLower(base) {
+		if r < 0x80 && IsName(string(r)) {
+			name = append(name, byte(r))
+		} else {
+			name = append(name, '-')
+		}
+	}
+	if len(name) == 0 {
+		return "model"
+	}
+	return string(name[:min(len(name), 64)])
+}
+
+// Read reads a bundle from a file system that has bundle.yaml at its root, such as an embedded one.
+func Read(fsys fs.FS) (*Bundle, error) {
+	c := newContents(fsys)
+	data, err := c.all(manifestFile, strictyaml.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("is no bundle: it has no %s", manifestFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(data)
+	if err != nil {
+		return nil, err
+	}
+	if _, listed := m.Files[featuresFile]; listed || c.has(featuresFile) {
+		return nil, fmt.Errorf("%s: event features are not supported by this version of besra", featuresFile)
+	}
+	c.files = m.Files
+	b := &Bundle{Manifest: *m}
+	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readPolicy, (*contents).rest} {
+		if err := read(c); err != nil {
+			return nil, err
+		}
+	}
+	b.Digest = c.digest()
+	b.Notes = append(b.Notes, c.notes...)
+	return b, nil
+}
+
+// readModel reads the model, and what the manifest says of it.
+func (b *Bundle) readModel(c *contents) error {
+	var m *besra.Model
+	err := c.use(b.Manifest.Model, func(r io.Reader, size int64) (err error) {
+		b.Size = size
+		if m, err = besra.Read(r, besra.Options{Missing: b.Missing}); err != nil {
+			return fmt.Errorf("%s: %w", b.Manifest.Model, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if b.Model, err = b.Iterations.Of(m); err != nil {
+		return fmt.Errorf("%s: %w", b.Manifest.Model, err)
+	}
+	if b.Features, err = features(m.Columns(), b.Manifest.Features); err != nil {
+		return err
+	}
+	if b.Trainer.Library != "" && b.Trainer.Library != m.Format() {
+		return fmt.Errorf("%s: trainer.library is %.80q, but %s is a file of %s",
+			manifestFile, b.Trainer.Library, b.Manifest.Model, m.Format())
+	}
+	b.Output, err = score(m, b.Manifest.Output)
+	return err
+}
+
+// Of returns the model that the chosen rounds of m make.
+func (i Iterations) Of(m *besra.Model) (*besra.Model, error) {
+	switch {
+	case i.Some:
+		return m.Range(i.From, i.To)
+	case i.Best:
+		best, ok := m.BestIteration()
+		if !ok {
+			return nil, errors.New("iterations best: the file records no best one")
+		}
+		return m.Range(0, best+1)
+	}
+	return m, nil
+}
+
+// score returns which value is the score.
+func score(m *besra.Model, output string) (int, error) {
+	n := m.Values()
+	if output == "" {
+		switch {
+		case n == 1:
+			return 0, nil
+		case n == 2 && m.Probability():
+			return 1, nil // the positive class
+		}
+		return -1, nil
+	}
+	for i, label := range m.Labels() {
+		if label == output && i < n {
+			return i, nil
+		}
+	}
+	i, err := strconv.Atoi(output)
+	if err != nil || i < 0 || i >= n {
+		return 0, fmt.Errorf("%s: output: %.80q is none of the model's %d, which count from 0", manifestFile, output, n)
+	}
+	return i, nil
+}
+
+func (b *Bundle) readPolicy(c *contents) error {
+	if _, listed := c.files[policyFile]; !listed && !c.has(policyFile) {
+		return nil
+	}
+	data, err := c.all(policyFile, strictyaml.MaxSize)
+	if err != nil {
+		return err
+	}
+	b.Policy, err = policy.Parse(policyFile, data)
+	return err
+}
+
+// isZip reports whether the file at path starts as zip files do.
+func isZip(path string, info fs.FileInfo) (bool, error) {
+	if !info.Mode().IsRegular() {
+		return false, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return false, nil // too short for one
+	}
+	return bytes.Equal(head, []byte("PK\x03\x04")) || bytes.Equal(head, []byte("PK\x05\x06")), nil
+}
+
+// cause strips the path from an error, for a caller who names it.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
