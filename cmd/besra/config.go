@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/besra-ml/besra/internal/app"
+)
+
+func configVerb() *verb {
+	return &verb{
+		name: "config", short: "prints the effective settings, and where each comes from",
+		long: `
+It takes the flags of serve, and prints what serve would use, as a settings file.
+
+  besra config
+  BESRA_LIMITS_BODY=2MiB besra config --listen 127.0.0.1:9000
+  besra config > besra.yaml`,
+		run: runConfig,
+	}
+}
+
+func runConfig(_ context.Context, e *environ, v *verb, args []string) error {
+	fs := v.flags()
+	settings := addSettings(fs, app.Defaults())
+	rest, err := v.parse(e, fs, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usagef("unexpected argument %q", rest[0])
+	}
+	c, from, err := settings.load(e, app.Defaults())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(e.stdout, settingsFile(c, from))
+	return err
+}
+
+// settingsFile writes settings as YAML: "limits.body" becomes a body below limits.
+func settingsFile(c app.Config, from app.Origins) string {
+	var b strings.Builder
+	section := ""
+	for _, s := range c.Settings() {
+		parent, name, nested := strings.Cut(s.Name, ".")
+		if !nested {
+			parent, name = "", s.Name
+		}
+		if parent != section && parent != "" {
+			fmt.Fprintf(&b, "%s:\n", parent)
+		}
+		section = parent
+		indent := ""
+		if nested {
+			indent = "  "
+		}
+		line := fmt.Sprintf("%s%s: %s", indent, name, quoted(s.Value.String()))
+		if o := from[s.Name]; o != "" {
+			line = fmt.Sprintf("%-40s # %s", line, o)
+		}
+		fmt.Fprintln(&b, line)
+	}
+	return b.String()
+}
+
+// quoted writes a value so that YAML reads the same text.
+func quoted(v string) string {
+	if v == "" || strings.ContainsAny(v, ":#'\"{}[],&*!|>%@`\\") {
+		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
+	}
+	return v
+}

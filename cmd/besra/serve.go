@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/besra-ml/besra/internal/app"
+)
+
+func serveVerb() *verb {
+	return &verb{
+		name: "serve", args: "[PATH…]", short: "serves model files, bundles or a directory of models",
+		long: `
+PATH is a model file as its trainer saved it, a bundle (a directory or a zip), or a directory of
+models, <name>/<version>/. Without any, the demo is served.
+
+Every flag is also a setting in besra.yaml (limits.body) and an environment variable
+(BESRA_LIMITS_BODY); a flag wins over the environment, the environment over the file.
+
+  besra serve                          the demo, on 127.0.0.1:8080
+  besra serve fraud.ubj                a bare model file, unproven
+  besra serve fraud-3.zip --listen 127.0.0.1:9000
+  besra serve --models-dir ./models --config besra.yaml
+
+SIGTERM or Ctrl-C stops taking connections, finishes what is in flight, and ends with 0.`,
+		run: runServe,
+	}
+}
+
+func runServe(ctx context.Context, e *environ, v *verb, args []string) error {
+	fs := v.flags()
+	settings := addSettings(fs, app.Defaults())
+	paths, err := v.parse(e, fs, args)
+	if err != nil {
+		return err
+	}
+	c, _, err := settings.load(e, app.Defaults())
+	if err != nil {
+		return err
+	}
+	log, err := logger(e.stderr, c.Log.Level)
+	if err != nil {
+		return err
+	}
+	a, err := app.New(c, backends(), paths, log)
+	if err != nil {
+		return err
+	}
+	l, err := a.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range a.Models() {
+		log.Info("serving", "model", m.Name, "version", m.Version, "proven", m.Proven)
+	}
+	if c.Insecure {
+		log.Warn("nobody who calls is authenticated", "insecure", true)
+	}
+	log.Info("listening", slog.String("url", "http://"+l.Addr().String()))
+	return a.Serve(ctx, l)
+}
