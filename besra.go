@@ -27,7 +27,7 @@ var ErrShape = pipeline.ErrShape
 var ErrFormat = errors.New("not a model file that besra knows")
 
 // MaxFile is the size in bytes beyond which a model file is not read.
-const MaxFile = 4 << 30
+const MaxFile = 1<<31 - 1
 
 // A Column is one feature of a model: its name, its type, and a string column's dictionary.
 type Column = pipeline.Column
@@ -95,7 +95,7 @@ func cause(err error) error {
 	return err
 }
 
-var errTooLarge = fmt.Errorf("larger than %d bytes", int64(MaxFile))
+var errTooLarge = fmt.Errorf("larger than %d bytes", MaxFile)
 
 // Read reads a model file, whatever format it is in.
 func Read(r io.Reader, o Options) (*Model, error) {

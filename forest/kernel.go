@@ -5,7 +5,7 @@ import "sync"
 // An Evaluator runs a checked [Forest]. It is immutable and may be used from many goroutines.
 //
 // It has two ways to the same bits: the plain walk (walk.go), and kernels that take eight walks in
-// lockstep without a branch (lockstep.go), which come in two sizes of node. A kernel's contract: for every
+// lockstep without a branch, which come in two sizes of node (narrow.go, wide.go). A kernel's contract: for every
 // row and tree it takes, write the payload of the leaf that the plain walk would reach.
 type Evaluator struct {
 	forest  *Forest

@@ -63,7 +63,9 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 
 func TestNodesThatTheRootDoesNotReachAreLeftAlone(t *testing.T) {
 	f := &Forest{Features: 1, Outputs: 1, Trees: []Tree{{Weight: 1, Nodes: []Node{
-		{Feature: 0, Left: 1, Right: 2}, {Feature: Leaf, Value: 1}, {Feature: Leaf, Value: 2},
+		{Feature: 0, Left: 1, Right: 2},
+		{Feature: Leaf, Value: 1},
+		{Feature: Leaf, Value: 2},
 		{Feature: math.MaxInt32, Left: 900, Right: -7},
 	}}}}
 	e, err := Compile(f)

@@ -96,8 +96,9 @@ func (l Link) one(x float64) float64 {
 		return libm.Exp(x)
 	case SignedSquare:
 		return math.Copysign(float64(x*x), x)
+	default:
+		return x
 	}
-	return x
 }
 
 func logistic32(x float32) float32 {

@@ -16,7 +16,7 @@ import pandas as pd
 import xgboost as xgb
 
 
-def write_golden(model, X, out_dir, rows=1000, missing=np.nan, iteration_range=(0, 0), seed=0):
+def write_golden(model, X, out_dir, rows=300, missing=np.nan, iteration_range=(0, 0), seed=0):
     """Writes rows.csv, margin.csv and value.csv into out_dir: XGBoost's own answers to telling rows.
 
     model            a Booster or a scikit-learn wrapper

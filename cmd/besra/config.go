@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/strictyaml"
 )
 
 func configVerb() *verb {
@@ -56,7 +57,7 @@ func settingsFile(c app.Config, from app.Origins) string {
 		if nested {
 			indent = "  "
 		}
-		line := fmt.Sprintf("%s%s: %s", indent, name, quoted(s.Value.String()))
+		line := fmt.Sprintf("%s%s: %s", indent, name, plain(s.Value.String()))
 		if o := from[s.Name]; o != "" {
 			line = fmt.Sprintf("%-40s # %s", line, o)
 		}
@@ -65,10 +66,12 @@ func settingsFile(c app.Config, from app.Origins) string {
 	return b.String()
 }
 
-// quoted writes a value so that YAML reads the same text.
-func quoted(v string) string {
-	if v == "" || strings.ContainsAny(v, ":#'\"{}[],&*!|>%@`\\") {
-		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
+// plain leaves words, numbers, times and sizes unquoted: settings are read in their own spelling, whatever
+// else YAML would take them for.
+func plain(v string) string {
+	const words = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/"
+	if v != "" && strings.Trim(v, words) == "" {
+		return v
 	}
-	return v
+	return strictyaml.Quote(v)
 }

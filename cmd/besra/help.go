@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,7 +23,7 @@ func help(e *environ, args []string) int {
 	if len(args) > 1 {
 		for _, v := range verbs() {
 			if v.name == args[1] {
-				return report(e, v, v.run(nil, e, v, []string{"--help"})) //nolint:staticcheck // help starts nothing that could be cancelled
+				return report(e, v, v.run(context.Background(), e, v, []string{"--help"}))
 			}
 		}
 		fmt.Fprintf(e.stderr, "besra: no such verb %q%s\n", args[1], didYouMean(args[1], verbNames()))

@@ -149,10 +149,14 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"a dart weight that is NaN", func(d object) {
 			learnerOf(d)["gradient_booster"] = object{"name": "dart", "gbtree": learnerOf(d)["gradient_booster"], "weight_drop": []float32{1, nan}}
 		}, "tree 1: weight is NaN"},
-		{"linear weights that are short", learner("gradient_booster", object{"name": "gblinear", "model": object{"weights": []float32{1, 2}}}),
-			"weights: 2 values, want 3 for 2 features and 1 outputs"},
-		{"a linear weight that is NaN", learner("gradient_booster", object{"name": "gblinear", "model": object{"weights": []float32{1, nan, 0}}}),
-			"weight 1 is NaN"},
+		{
+			"linear weights that are short", learner("gradient_booster", object{"name": "gblinear", "model": object{"weights": []float32{1, 2}}}),
+			"weights: 2 values, want 3 for 2 features and 1 outputs",
+		},
+		{
+			"a linear weight that is NaN", learner("gradient_booster", object{"name": "gblinear", "model": object{"weights": []float32{1, nan, 0}}}),
+			"weight 1 is NaN",
+		},
 		{"no linear weights for a huge model", func(d object) {
 			learnerOf(d)["gradient_booster"] = object{"name": "gblinear", "model": object{"weights": []float32{}}}
 			paramsOf(d)["num_feature"], paramsOf(d)["num_target"] = "60000", "60000"

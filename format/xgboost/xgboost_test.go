@@ -31,6 +31,7 @@ func at(doc any, path ...any) any {
 func learnerOf(doc object) object { return at(doc, "learner").(object) }
 func paramsOf(doc object) object  { return at(doc, "learner", "learner_model_param").(object) }
 func modelOf(doc object) object   { return at(doc, "learner", "gradient_booster", "model").(object) }
+
 func treeOf(doc object, i int) object {
 	return at(doc, "learner", "gradient_booster", "model", "trees", i).(object)
 }

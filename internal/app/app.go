@@ -99,9 +99,12 @@ func (a *App) Models() []*registry.Model { return a.models.Models() }
 // Listen opens the address to serve on. Beyond loopback it refuses, since nobody is authenticated there,
 // unless the settings insist.
 func (a *App) Listen(ctx context.Context) (net.Listener, error) {
+	if a.config.Listen == "" {
+		return nil, errors.New("listen: want an address such as 127.0.0.1:8080")
+	}
 	addr, err := net.ResolveTCPAddr("tcp", a.config.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, err)
+		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, unwrapNet(err))
 	}
 	if !addr.IP.IsLoopback() && !a.config.Insecure {
 		return nil, fmt.Errorf("listen %s: nobody who calls is authenticated; "+
@@ -110,16 +113,20 @@ func (a *App) Listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr.String())
 	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, unwrapOp(err))
+		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, unwrapNet(err))
 	}
 	return l, nil
 }
 
-// unwrapOp strips the words that net puts around an error, which name the address again.
-func unwrapOp(err error) error {
+// unwrapNet strips the words that net puts around an error, which name the address again.
+func unwrapNet(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) {
+	var addr *net.AddrError
+	switch {
+	case errors.As(err, &op):
 		return op.Err
+	case errors.As(err, &addr):
+		return errors.New(addr.Err)
 	}
 	return err
 }

@@ -123,11 +123,11 @@ func (a *App) openVersions(dir string) ([]*bundle.Bundle, error) {
 		}
 		b, err := bundle.Load(filepath.Join(dir, v.Name()))
 		if err == nil && (b.Name != filepath.Base(dir) || strconv.Itoa(b.Version) != v.Name()) {
-			err = fmt.Errorf("%s: holds %s version %d", filepath.Join(dir, v.Name()), b.Name, b.Version)
+			err = fmt.Errorf("%s: %w: holds %s version %d", filepath.Join(dir, v.Name()), errMisplaced, b.Name, b.Version)
 		}
 		if err != nil {
-			a.log.Error("model refused", "why", err)
-			refused = errors.Join(refused, err)
+			a.refuse(filepath.Base(dir), err)
+			refused = err // the log has them all
 			continue
 		}
 		bundles = append(bundles, b)
@@ -136,4 +136,22 @@ func (a *App) openVersions(dir string) ([]*bundle.Bundle, error) {
 		return nil, refused
 	}
 	return bundles, nil
+}
+
+var errMisplaced = errors.New("is not where its manifest says")
+
+// refuse tells of a version of a model that stays out.
+func (a *App) refuse(model string, err error) {
+	a.log.Error("model refused", "model", model, "why", err)
+	r := a.metrics.Refusals(model)
+	switch {
+	case errors.Is(err, bundle.ErrIncomplete):
+		r.Incomplete.Inc()
+	case errors.Is(err, bundle.ErrNotProven):
+		r.Unproven.Inc()
+	case errors.Is(err, errMisplaced):
+		r.Inconsistent.Inc()
+	default:
+		r.Unreadable.Inc()
+	}
 }

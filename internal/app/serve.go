@@ -24,6 +24,8 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what clients do wrong
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is counted as any other request is
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
@@ -38,8 +40,15 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	err := s.Shutdown(drain)
 	if err != nil {
-		err = errors.Join(fmt.Errorf("requests still in flight after %v", t.Drain), s.Close())
+		// Connections on which nothing was asked yet keep Shutdown waiting, too: there is nothing to lose on them.
+		cut := a.metrics.InFlight.Value()
+		err = s.Close()
+		if cut > 0 {
+			err = errors.Join(fmt.Errorf("%d requests cut short: still in flight after %v", cut, t.Drain), err)
+		}
 	}
-	<-ended
+	if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
 	return err
 }

@@ -72,6 +72,7 @@ func (v countValue) Set(s string) error {
 	*v.p = n
 	return nil
 }
+
 func (v countValue) String() string {
 	if v.p == nil {
 		return ""
@@ -91,6 +92,7 @@ func (v durationValue) Set(s string) error {
 	*v.p = d
 	return nil
 }
+
 func (v durationValue) String() string {
 	if v.p == nil {
 		return ""

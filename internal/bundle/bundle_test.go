@@ -278,10 +278,18 @@ func TestULP(t *testing.T) {
 		bits int
 		want uint64
 	}{
-		{1, 1, 64, 0}, {1, next(1, 2), 64, 1}, {next(1, 0), next(1, 2), 64, 2}, {0, math.Copysign(0, -1), 64, 1},
-		{-1, 1, 64, 2*0x3ff0000000000000 + 1}, {math.NaN(), math.NaN(), 64, 0}, {math.NaN(), 1, 64, bundle.Far},
-		{math.MaxFloat64, math.Inf(1), 64, 1}, {math.Inf(1), math.Inf(1), 32, 0},
-		{1, float64(math.Nextafter32(1, 2)), 32, 1}, {-1, float64(math.Nextafter32(-1, 0)), 32, 1}, {1, 2, 32, 1 << 23},
+		{1, 1, 64, 0},
+		{1, next(1, 2), 64, 1},
+		{next(1, 0), next(1, 2), 64, 2},
+		{0, math.Copysign(0, -1), 64, 1},
+		{-1, 1, 64, 2*0x3ff0000000000000 + 1},
+		{math.NaN(), math.NaN(), 64, 0},
+		{math.NaN(), 1, 64, bundle.Far},
+		{math.MaxFloat64, math.Inf(1), 64, 1},
+		{math.Inf(1), math.Inf(1), 32, 0},
+		{1, float64(math.Nextafter32(1, 2)), 32, 1},
+		{-1, float64(math.Nextafter32(-1, 0)), 32, 1},
+		{1, 2, 32, 1 << 23},
 	} {
 		if got := bundle.ULP(c.a, c.b, c.bits); got != c.want {
 			t.Errorf("ULP(%v, %v, %d) = %d, want %d", c.a, c.b, c.bits, got, c.want)

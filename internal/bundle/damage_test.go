@@ -331,15 +331,15 @@ func TestAZipBombIsRefusedBeforeItIsUnpacked(t *testing.T) {
 	k["golden/zeros.bin"] = strings.Repeat("\x00", 70<<20)
 	k.sign("name: fraud\nversion: 3\n")
 	path := k.zipped(t)
-	measure := func(path string) (err error, used uint64) {
+	measure := func(path string) (used uint64, err error) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err = bundle.Load(path)
 		runtime.ReadMemStats(&after)
-		return err, after.TotalAlloc - before.TotalAlloc
+		return after.TotalAlloc - before.TotalAlloc, err
 	}
 	t.Run("as it says itself", func(t *testing.T) {
-		err, used := measure(path)
+		used, err := measure(path)
 		if err == nil || !strings.Contains(err.Error(), "unpacks to more than") || used > 8<<20 {
 			t.Errorf("%v, %d bytes", err, used)
 		}
@@ -358,7 +358,7 @@ func TestAZipBombIsRefusedBeforeItIsUnpacked(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err, used := measure(path); err == nil || used > 8<<20 {
+		if used, err := measure(path); err == nil || used > 8<<20 {
 			t.Errorf("%v, %d bytes", err, used)
 		}
 	})

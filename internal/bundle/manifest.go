@@ -98,7 +98,10 @@ func parseManifest(data []byte) (*Manifest, error) {
 		name string
 		ok   bool
 	}{
-		{"besra", layout != 0}, {"name", m.Name != ""}, {"version", m.Version != 0}, {"model", m.Model != ""},
+		{"besra", layout != 0},
+		{"name", m.Name != ""},
+		{"version", m.Version != 0},
+		{"model", m.Model != ""},
 		{"files", m.Files != nil},
 	} {
 		if !required.ok {

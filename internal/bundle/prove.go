@@ -90,7 +90,8 @@ func (b *Bundle) Prove() (Report, error) {
 // proofBlock is how many rows are proven at once.
 const proofBlock = 128
 
-// compare compares all answers.
+// compare compares all answers: margins of one row at a time, as single requests have them, and values of
+// many at once, as batches do, since the two do not take the same way through the engine.
 func (b *Bundle) compare() (Report, error) {
 	g, m := b.Golden, b.Model
 	columns, outputs, values, trees := len(b.Features), m.Outputs(), m.Values(), m.Trees()
@@ -107,8 +108,10 @@ func (b *Bundle) compare() (Report, error) {
 	for row := 0; row < n; row += proofBlock {
 		end := min(row+proofBlock, n)
 		block := g.Rows[row*columns : end*columns]
-		if err := m.Margin64(got, block); err != nil {
-			return Report{}, err
+		for i := range end - row {
+			if err := m.Margin64(got[i*outputs:], block[i*columns:(i+1)*columns]); err != nil {
+				return Report{}, err
+			}
 		}
 		margin.add(row, got[:(end-row)*outputs], g.Margin[row*outputs:end*outputs])
 		if err := m.Predict64(got, block); err != nil {

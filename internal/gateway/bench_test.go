@@ -40,7 +40,7 @@ func BenchmarkScore(b *testing.B) {
 	}
 	g := New(Options{
 		Registry: r, Scorer: score.Measured(score.Direct(), m), Metrics: m,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), MaxBody: 1 << 20,
+		Log: slog.New(slog.DiscardHandler), MaxBody: 1 << 20,
 	})
 	bodies := make([][]byte, 2000)
 	for i := range bodies {

@@ -147,7 +147,10 @@ func (f *field) outside(i int, x float64, e *score.Event) *Problem {
 }
 
 func (f *field) bounds(x float64) string {
-	return fmt.Sprintf("%v is not within %v and %v", x, f.low, f.high)
+	if x < f.low {
+		return fmt.Sprintf("%v is below %v, the least that the bundle allows", x, f.low)
+	}
+	return fmt.Sprintf("%v is above %v, the most that the bundle allows", x, f.high)
 }
 
 // mismatch says what the field takes instead of a value of this kind.
@@ -156,12 +159,14 @@ func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *Problem {
 		_, err := s.Skip()
 		return fromJSON(err, f.column.Name)
 	}
-	want := "a number"
+	var want string
 	switch f.column.Type {
 	case besra.String:
 		want = "a string, the category's name"
 	case besra.Bool:
 		want = "true, false, 0 or 1"
+	default:
+		want = "a number"
 	}
 	return wrongType.of(f.column.Name, fmt.Sprintf("offset %d: want %s or null, not %s", s.Offset(), want, kind))
 }

@@ -222,8 +222,9 @@ func (it *item) complete() *Problem {
 		return badRequest.of("", "send one of event, features and row")
 	case contentEvent:
 		return badRequest.of("event", "this model takes features or row: it has no definition of events")
+	default:
+		return nil
 	}
-	return nil
 }
 
 func readExplain(s *strictjson.Scanner) *Problem {

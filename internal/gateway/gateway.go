@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -33,8 +34,9 @@ type Gateway struct {
 	Options
 	metrics *telemetry.Metrics
 	log     *slog.Logger
-	handler http.Handler
-	calls   sync.Pool // *call
+	handler http.Handler // of paths that are spelled plainly
+	lost    http.Handler // of all others
+	calls   sync.Pool    // *call
 	schemas schemas
 }
 
@@ -42,9 +44,15 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, metrics: o.Metrics, log: o.Log}
 	g.calls.New = func() any { return newCall() }
-	g.handler = g.mux()
+	g.handler, g.lost = g.mux()
 	return g
 }
 
 // ServeHTTP answers one request.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !plain(cmp.Or(r.URL.RawPath, r.URL.Path)) {
+		g.lost.ServeHTTP(w, r)
+		return
+	}
+	g.handler.ServeHTTP(w, r)
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -88,7 +87,7 @@ func newGateway(t *testing.T, s score.Scorer, change func(*Options)) *Gateway {
 		t.Fatal(err)
 	}
 	o := Options{
-		Registry: r, Scorer: s, Metrics: m, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Registry: r, Scorer: s, Metrics: m, Log: slog.New(slog.DiscardHandler),
 		Ready: func() error { return nil }, MaxBody: 4096, MaxBatchBody: 1 << 16, MaxBatch: 5, OpenAPI: []byte(`{}`),
 	}
 	if change != nil {

@@ -20,8 +20,20 @@ func (g *Gateway) exportMetrics(w http.ResponseWriter, r *http.Request) int {
 	if g.Exporter == nil {
 		return g.refuse(w, noSuchRoute.of("", "no exporter is built in"))
 	}
-	g.Exporter.ServeHTTP(w, r)
-	return http.StatusOK
+	a := &answered{w, http.StatusOK}
+	g.Exporter.ServeHTTP(a, r)
+	return a.status
+}
+
+// answered remembers the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
 }
 
 // openAPI serves the description of this interface.

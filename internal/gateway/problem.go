@@ -79,6 +79,7 @@ func fromJSON(err error, field string) *Problem {
 		return wrongType.of(field, e.Error())
 	case strictjson.Range:
 		return outOfBounds.of(field, e.Error())
+	default:
+		return badJSON.of(field, e.Error())
 	}
-	return badJSON.of(field, e.Error())
 }

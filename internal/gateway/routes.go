@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -28,16 +29,28 @@ func (g *Gateway) routes() []route {
 	}
 }
 
-// mux builds the handler of all routes.
-func (g *Gateway) mux() http.Handler {
+// mux builds the handler of all routes, and that of what is on none.
+func (g *Gateway) mux() (all, lost http.Handler) {
 	mux := http.NewServeMux()
 	for _, r := range g.routes() {
 		counted := g.metrics.Route(r.path)
 		mux.Handle(r.method+" "+r.path, g.chain(counted, r.endpoint))
 		mux.Handle(r.path, g.chain(counted, g.wrongMethod(r.method)))
 	}
-	mux.Handle("/", g.chain(g.metrics.Route(telemetry.OtherRoute), g.noRoute))
-	return mux
+	lost = g.chain(g.metrics.Route(telemetry.OtherRoute), g.noRoute)
+	mux.Handle("/", lost)
+	return mux, lost
+}
+
+// plain reports whether a path is spelled as routes are. The mux redirects those with //, /./ or /../ to
+// another spelling, which is neither counted nor an answer that a client of an API expects; a path that
+// begins without a slash comes with CONNECT and OPTIONS *.
+func plain(p string) bool {
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	clean := path.Clean(p)
+	return p == clean || p[:len(p)-1] == clean
 }
 
 func (g *Gateway) wrongMethod(takes string) endpoint {

@@ -20,7 +20,7 @@ type schema struct {
 // A field is how one value of a row is read.
 type field struct {
 	column       besra.Column
-	low, high    float64 // the declared bounds, no wider than the model's numbers
+	low, high    float64 // the declared bounds, within limit
 	limit        float64 // beyond ±limit the model's width has no finite number
 	refuseBounds bool
 	needed       bool // missing is refused
@@ -40,7 +40,8 @@ func newSchema(m *registry.Model) (*schema, error) {
 			f.limit = float32Limit
 		}
 		spec := m.Features[i]
-		f.low, f.high = spec.Min, spec.Max
+		finite := math.Nextafter(f.limit, 0)
+		f.low, f.high = max(spec.Min, -finite), min(spec.Max, finite)
 		f.refuseBounds, f.needed = spec.RefuseOutOfBounds, spec.RefuseMissing
 		s.fields = append(s.fields, f)
 	}

@@ -90,10 +90,10 @@ func New(models []*Model) (*Registry, error) {
 			return nil, fmt.Errorf("model %s is given twice", pinned)
 		}
 		r.names[pinned] = m
+		m.Counters.Ready.Set(1)
 		if r.names[m.Name] == nil {
 			m.Live = true
 			r.names[m.Name] = m
-			m.Counters.Ready.Set(1)
 		}
 	}
 	if r.models[0].Name == r.models[len(r.models)-1].Name {

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -41,7 +42,7 @@ func (s *splitter) next(buf []byte) (chunk, error) {
 		}
 		seen, quoted = len(buf), q
 		switch {
-		case s.err == io.EOF && len(buf) > 0:
+		case errors.Is(s.err, io.EOF) && len(buf) > 0:
 			return s.cut(buf, len(buf)), nil // the last line of a file may lack its end
 		case s.err != nil:
 			return chunk{}, s.err

@@ -57,5 +57,6 @@ func count(b *Batch, i int) {
 		c.Review.Inc()
 	case policy.Decline:
 		c.Decline.Inc()
+	case policy.None:
 	}
 }

@@ -323,7 +323,7 @@ func TestErrorsEndTheScan(t *testing.T) {
 		"Open":       func() error { return m.Open(&s) },
 		"Next":       func() error { _, _, err := m.Next(&s); return err },
 	} {
-		if err := call(); err != first {
+		if err := call(); !errors.Is(err, first) {
 			t.Errorf("%s after an error: %v", name, err)
 		}
 	}

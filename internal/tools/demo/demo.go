@@ -169,7 +169,7 @@ func (p *play) run(ctx context.Context, limit time.Duration) {
 // what is due meanwhile keeps its own due time.
 func (p *play) release(ctx context.Context) {
 	for i := range p.payments {
-		if wait := p.at(i).Sub(time.Now()); wait > 0 {
+		if wait := time.Until(p.at(i)); wait > 0 {
 			p.pacer.Wait(ctx, wait)
 		}
 		select {

@@ -189,14 +189,30 @@ func panel(o Options, p paint, r Report, rate float64, elapsed time.Duration) []
 		"",
 	}
 	for _, row := range [][]tile{
-		{{"payments a second", grouped(int(rate + 0.5)), bold}, {"p50", millis(r.P50), bold},
-			{"p99", millis(r.P99), bold}, {"max", millis(r.Max), bold}},
-		{{"approve", grouped(r.Approve.Payments), green}, {review, grouped(r.Review.Payments), yellow},
-			{decline, grouped(r.Decline.Payments), red}, failed},
-		{{"precision", percent(r.Precision()), bold}, {"recall", percent(r.Recall()), bold},
-			{"frauds stopped", grouped(r.Stopped().Frauds), bold}, {"frauds missed", grouped(r.Approve.Frauds), bold}},
-		{{"saved, " + o.Currency, r.Saved().String(), saved}, {"missed, " + o.Currency, r.Missed().String(), bold},
-			{"reviews, " + o.Currency, r.ReviewCost.String(), bold}, {"turned away, " + o.Currency, turnedAway.String(), bold}},
+		{
+			{"payments a second", grouped(int(rate + 0.5)), bold},
+			{"p50", millis(r.P50), bold},
+			{"p99", millis(r.P99), bold},
+			{"max", millis(r.Max), bold},
+		},
+		{
+			{"approve", grouped(r.Approve.Payments), green},
+			{review, grouped(r.Review.Payments), yellow},
+			{decline, grouped(r.Decline.Payments), red},
+			failed,
+		},
+		{
+			{"precision", percent(r.Precision()), bold},
+			{"recall", percent(r.Recall()), bold},
+			{"frauds stopped", grouped(r.Stopped().Frauds), bold},
+			{"frauds missed", grouped(r.Approve.Frauds), bold},
+		},
+		{
+			{"saved, " + o.Currency, r.Saved().String(), saved},
+			{"missed, " + o.Currency, r.Missed().String(), bold},
+			{"reviews, " + o.Currency, r.ReviewCost.String(), bold},
+			{"turned away, " + o.Currency, turnedAway.String(), bold},
+		},
 	} {
 		names, values := "  ", "  "
 		for _, t := range row {

@@ -1,0 +1,148 @@
+# make prints what can be done. Go and make are enough for run, build and test; what else a target needs it
+# says, or fetches at a pinned version into .cache.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+GO ?= go
+PYTHON ?= python3
+FUZZTIME ?= 20s
+# Flags of go test for make test, such as -v or -run TestParity.
+TESTFLAGS ?=
+# The release being built, such as v1.2.3; empty: the commit that the toolchain records.
+VERSION ?=
+
+GOLANGCI_LINT := v2.15.0
+GOVULNCHECK := v1.9.0
+
+# The budget of the stripped binary, in MB: a Lambda or a container that starts cold reads all of it.
+SIZE_MB := 16
+
+golangci := .cache/bin/golangci-lint-$(GOLANGCI_LINT)
+packages := . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/... ./cmd/... ./api/...
+
+# What make check does beside the tests, in this order. CI takes its steps from here.
+checks := tidy generated lint cross arm64 size race fuzz bench-builds openapi
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## play the demo: payments through a real server, then keep serving
+	@bin/besra demo
+
+.PHONY: build
+build: ## build bin/besra
+	$(GO) build -trimpath -ldflags '-s -w$(if $(VERSION), -X main.version=$(VERSION))' -o bin/besra ./cmd/besra
+
+.PHONY: test
+test: ## run all tests; with BESRA_REQUIRE=1 what a test cannot find fails it
+	$(GO) test $(TESTFLAGS) ./...
+
+.PHONY: check list-checks
+check: test $(checks) ## run all that CI runs
+list-checks:
+	@echo $(checks)
+
+.PHONY: lint fmt
+lint: $(golangci) ## run the linters, which hold the floors of the house too
+	$(golangci) run ./...
+	if [ -d bench ]; then cd bench && ../$(golangci) run --config ../.golangci.yml ./...; fi
+fmt: $(golangci) ## format the code
+	$(golangci) fmt ./...
+
+# Compiling it takes minutes, so each version is kept.
+$(golangci):
+	@mkdir -p .cache/bin
+	GOBIN=$(CURDIR)/.cache/bin GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv .cache/bin/golangci-lint $@
+
+.PHONY: tidy
+tidy: ## check that go.mod and go.sum are tidy
+	$(GO) mod tidy -diff
+	if [ -d bench ]; then cd bench && $(GO) mod tidy -diff; fi
+
+.PHONY: generate generated
+generate: ## write the generated code anew
+	$(GO) generate ./...
+generated: ## check that the generated code is fresh
+	@mkdir -p .cache
+	grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . | xargs sha256sum > .cache/generated
+	$(GO) generate ./...
+	sha256sum --check --quiet .cache/generated
+
+.PHONY: race
+race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short $(packages)
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME (20s)
+	@GO=$(GO) .ci/fuzz $(FUZZTIME)
+
+.PHONY: cross
+cross: ## build for linux/arm64, vet for macOS and Windows
+	GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/besra
+	GOOS=linux GOARCH=arm64 $(GO) vet $(packages)
+	GOOS=darwin GOARCH=arm64 $(GO) vet $(packages)
+	GOOS=windows GOARCH=amd64 $(GO) vet $(packages)
+
+.PHONY: arm64
+arm64: ## run the engine's tests as arm64, where Go may fuse a*b + c, under qemu-aarch64 (Debian: qemu-user)
+	if ! command -v qemu-aarch64 >/dev/null && [ -z "$${BESRA_REQUIRE:-}" ]; then \
+		echo "NOT RUN: there is no qemu-aarch64 here (Debian: qemu-user)"; exit 0; fi; \
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -timeout 15m -exec qemu-aarch64 . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/libm/...
+
+.PHONY: size
+size: build ## hold the stripped binary below its budget
+	@.ci/size bin/besra $(SIZE_MB)
+
+.PHONY: openapi
+openapi: build ## hold a running server against its own OpenAPI document (needs Python)
+	@PYTHON=$(PYTHON) .ci/openapi bin/besra
+
+.PHONY: bench bench-builds
+bench: ## the contests: engine beside XGBoost, server beside net/http (docs/benchmarks.md)
+	bench/engine.sh
+	bench/server.sh
+bench-builds:
+	if [ -d bench ]; then cd bench && $(GO) vet ./...; fi
+
+.PHONY: parity
+parity: ## remake the parity cases with the pinned libraries (Python 3.11, 4 GB) and docs/parity.md
+	testdata/make/xgboost.sh
+	$(GO) test -count=1 -run TestParity . -update
+
+.PHONY: train
+train: build .cache/training/requirements.txt ## simulate half a year of payments and train the demo model on it (needs Python 3.11 or newer)
+	bin/besra simulate -o .cache/events.csv
+	.cache/training/bin/python training/train.py .cache/events.csv
+
+.cache/training/requirements.txt: training/requirements.txt
+	rm -rf .cache/training
+	$(PYTHON) -m venv .cache/training
+	.cache/training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	cp $< $@
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities that the code reaches (asks vuln.go.dev)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK) ./...
+
+.PHONY: soak
+soak: build ## serve under load for SOAK (10m): no error, no growth
+	@.ci/soak bin/besra $${SOAK:-10m}
+
+.PHONY: nightly
+nightly: ## what takes longer than check: everything under the race detector, long fuzzing, a soak, the contests
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
+	$(GO) test -timeout 60m ./internal/libm -args -all
+	$(MAKE) fuzz FUZZTIME=10m
+	$(MAKE) soak SOAK=30m
+	$(MAKE) bench
+	$(MAKE) vuln
+
+.PHONY: clean
+clean: ## remove what was built; .cache stays
+	rm -rf bin
