@@ -20,7 +20,8 @@ type call struct {
 	scanner, inner      strictjson.Scanner
 	single, item, batch *strictjson.Members
 
-	decoding, scoring time.Duration
+	guess    *decoder // decodes the content as it is met; nil: it is passed over
+	decoding time.Duration
 }
 
 func newCall() *call {
@@ -42,49 +43,90 @@ func (g *Gateway) release(c *call) {
 	g.calls.Put(c)
 }
 
-// evaluate decodes the items of a call by the model's schema, and scores them.
-func (g *Gateway) evaluate(ctx context.Context, c *call, m *registry.Model, begun time.Time) *Problem {
-	s, err := g.schemas.of(m)
+// read reads a single request and decodes it. Most are for the only model there is, and nothing is wrong with
+// them: guessing so, one pass does it. When the guess fails it is forgotten, and the request is read again
+// with care: first what stands around the content, then the model, then the content by its schema.
+func (g *Gateway) read(c *call) *Problem {
+	if m := g.Registry.Only(); m != nil && m.Output >= 0 && g.guessed(c, m) {
+		return nil
+	}
+	if p := c.readSingle(); p != nil {
+		return p
+	}
+	return g.decode(c)
+}
+
+// guessed reads a single request as one for model m, and reports whether it is.
+func (g *Gateway) guessed(c *call, m *registry.Model) bool {
+	d, err := g.decoder(m)
+	if err != nil {
+		return false
+	}
+	c.scored.Reset(m, 1)
+	c.guess = d
+	p := c.readSingle()
+	c.guess = nil
+	d.release()
+	if p != nil {
+		return false
+	}
+	c.scored.Events[0].ID = c.items[0].id
+	named, p := g.find(c.model)
+	return p == nil && named == m
+}
+
+// decode resolves the model of a call and decodes its items.
+func (g *Gateway) decode(c *call) *Problem {
+	m, p := g.resolve(c.model)
+	if p != nil {
+		return p
+	}
+	d, err := g.decoder(m)
 	if err != nil {
 		return internal.of("", "")
 	}
-	walker := s.walkers.Get().(*strictjson.Members)
-	d := decoder{schema: s, walker: walker, ignoreUnknown: g.IgnoreUnknown}
+	defer d.release()
 	b := &c.scored
 	b.Reset(m, len(c.items))
 	for i, it := range c.items {
 		e := &b.Events[i]
 		e.ID = it.id
 		if c.void[i] == nil {
-			c.void[i] = d.event(&c.inner, c.body, it, b.Row(i), e)
+			c.inner.ResetAt(c.body, it.content)
+			c.void[i] = d.content(&c.inner, it.kind, b.Row(i), e)
 		}
 		if c.void[i] != nil {
 			e.Refused = c.void[i]
 			clear(b.Row(i))
 		}
 	}
-	s.walkers.Put(walker)
-	decoded := time.Now()
-	c.decoding = decoded.Sub(begun)
-	g.metrics.Stages.Decode.ObserveDuration(c.decoding)
-	if len(c.items) == 1 && c.void[0] != nil {
-		return nil
-	}
-	if err := g.Scorer.Score(ctx, b); err != nil {
-		return g.failed(ctx, err)
-	}
-	c.scoring = time.Since(decoded)
 	return nil
 }
 
+// evaluate scores what was decoded; begun is when decoding was.
+func (g *Gateway) evaluate(ctx context.Context, c *call, begun time.Time) *Problem {
+	b := &c.scored
+	b.Begun = time.Now()
+	c.decoding = b.Begun.Sub(begun)
+	g.metrics.Stages.Decode.ObserveDuration(c.decoding)
+	if err := g.Scorer.Score(ctx, b); err != nil {
+		return g.failed(ctx, err)
+	}
+	return nil
+}
+
+// smallAnswer is the size up to which net/http finds an answer's length itself, in bytes.
+const smallAnswer = 2048
+
 // answer sends what c.out holds.
-func (g *Gateway) answer(w http.ResponseWriter, c *call, encoding time.Time) int {
+func (g *Gateway) answer(w http.ResponseWriter, c *call) int {
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	h["Cache-Control"] = noStore
-	h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
 	h["Server-Timing"] = []string{serverTiming(c)}
-	g.metrics.Stages.Encode.ObserveDuration(time.Since(encoding))
+	if len(c.out) >= smallAnswer {
+		h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
+	}
+	g.metrics.Stages.Encode.ObserveDuration(time.Since(c.scored.Begun) - c.scored.Took)
 	_, _ = w.Write(c.out) // whoever asked may have gone
 	return http.StatusOK
 }
@@ -93,8 +135,15 @@ func (g *Gateway) answer(w http.ResponseWriter, c *call, encoding time.Time) int
 func serverTiming(c *call) string {
 	var buf [64]byte
 	b := append(buf[:0], "decode;dur="...)
-	b = strconv.AppendFloat(b, c.decoding.Seconds()*1e3, 'f', 3, 64)
+	b = appendMillis(b, c.decoding)
 	b = append(b, ", score;dur="...)
-	b = strconv.AppendFloat(b, c.scoring.Seconds()*1e3, 'f', 3, 64)
-	return string(b)
+	return string(appendMillis(b, c.scored.Took))
+}
+
+// appendMillis appends d in milliseconds, to the microsecond.
+func appendMillis(b []byte, d time.Duration) []byte {
+	µs := d.Microseconds()
+	b = strconv.AppendInt(b, µs/1000, 10)
+	rest := µs % 1000
+	return append(b, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
 }

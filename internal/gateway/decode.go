@@ -17,14 +17,13 @@ type decoder struct {
 	ignoreUnknown bool
 }
 
-// event reads the content of one item into its row and warnings.
-func (d *decoder) event(s *strictjson.Scanner, body []byte, it item, row []float64, e *score.Event) *Problem {
+// content reads the scanner's next value, what is scored, into a row and its event's warnings.
+func (d *decoder) content(s *strictjson.Scanner, kind contentKind, row []float64, e *score.Event) *Problem {
 	for i := range row {
 		row[i] = math.NaN()
 	}
-	s.ResetAt(body, it.content)
 	var p *Problem
-	if it.kind == contentRow {
+	if kind == contentRow {
 		p = d.row(s, row, e)
 	} else {
 		p = d.features(s, row, e)

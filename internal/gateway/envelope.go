@@ -157,11 +157,11 @@ func (c *call) readMembers(s *strictjson.Scanner, walker *strictjson.Members, na
 		case "model":
 			p = c.readModel(s)
 		case "features":
-			p = it.pass(s, contentFeatures, name)
+			p = c.content(s, it, contentFeatures, name)
 		case "row":
-			p = it.pass(s, contentRow, name)
+			p = c.content(s, it, contentRow, name)
 		case "event":
-			p = it.pass(s, contentEvent, name)
+			p = c.content(s, it, contentEvent, name)
 		case "explain":
 			p = readExplain(s)
 		default:
@@ -204,12 +204,15 @@ func (c *call) readID(s *strictjson.Scanner) ([]byte, *Problem) {
 	return c.ids[start:len(c.ids):len(c.ids)], nil
 }
 
-// pass remembers where the content is and moves past it.
-func (it *item) pass(s *strictjson.Scanner, kind contentKind, name string) *Problem {
+// content remembers where the content is and moves past it; with a guess at hand, by decoding it.
+func (c *call) content(s *strictjson.Scanner, it *item, kind contentKind, name string) *Problem {
 	if it.kind != contentNone {
 		return badRequest.of(name, "send one of event, features and row")
 	}
 	it.kind, it.content = kind, s.Offset()
+	if c.guess != nil && kind != contentEvent {
+		return c.guess.content(s, kind, c.scored.Row(0), &c.scored.Events[0])
+	}
 	if _, err := s.SkipSyntax(); err != nil {
 		return fromJSON(err, name)
 	}

@@ -4,7 +4,6 @@
 package gateway
 
 import (
-	"cmp"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -34,25 +33,19 @@ type Gateway struct {
 	Options
 	metrics *telemetry.Metrics
 	log     *slog.Logger
-	handler http.Handler // of paths that are spelled plainly
-	lost    http.Handler // of all others
-	calls   sync.Pool    // *call
+	router  router
+	calls   sync.Pool // *call
 	schemas schemas
 }
 
 // New returns the gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, metrics: o.Metrics, log: o.Log}
+	g.schemas.ignoreUnknown = o.IgnoreUnknown
 	g.calls.New = func() any { return newCall() }
-	g.handler, g.lost = g.mux()
+	g.router = g.newRouter()
 	return g
 }
 
 // ServeHTTP answers one request.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !plain(cmp.Or(r.URL.RawPath, r.URL.Path)) {
-		g.lost.ServeHTTP(w, r)
-		return
-	}
-	g.handler.ServeHTTP(w, r)
-}
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.router.of(r).ServeHTTP(w, r) }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"path"
 	"strings"
 
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -29,28 +28,53 @@ func (g *Gateway) routes() []route {
 	}
 }
 
-// mux builds the handler of all routes, and that of what is on none.
-func (g *Gateway) mux() (all, lost http.Handler) {
-	mux := http.NewServeMux()
-	for _, r := range g.routes() {
-		counted := g.metrics.Route(r.path)
-		mux.Handle(r.method+" "+r.path, g.chain(counted, r.endpoint))
-		mux.Handle(r.path, g.chain(counted, g.wrongMethod(r.method)))
-	}
-	lost = g.chain(g.metrics.Route(telemetry.OtherRoute), g.noRoute)
-	mux.Handle("/", lost)
-	return mux, lost
+// A served path answers its one method, and refuses the others. GET stands for HEAD, too.
+type served struct {
+	method        string
+	answer, wrong http.Handler
 }
 
-// plain reports whether a path is spelled as routes are. The mux redirects those with //, /./ or /../ to
-// another spelling, which is neither counted nor an answer that a client of an API expects; a path that
-// begins without a slash comes with CONNECT and OPTIONS *.
-func plain(p string) bool {
-	if p == "" || p[0] != '/' {
-		return false
+// A router finds the handler of a request. Paths are matched as they are: there is one spelling of each, and
+// no redirect to it. (http.ServeMux would redirect, uncounted, and costs as much as decoding a payment.)
+type router struct {
+	paths map[string]*served
+	below map[string]*served // paths that end in {name}, by what stands before it
+	lost  http.Handler       // of all others
+}
+
+const nameParameter = "{name}"
+
+func (g *Gateway) newRouter() router {
+	t := router{
+		paths: map[string]*served{}, below: map[string]*served{},
+		lost: g.chain(g.metrics.Route(telemetry.OtherRoute), g.noRoute),
 	}
-	clean := path.Clean(p)
-	return p == clean || p[:len(p)-1] == clean
+	for _, r := range g.routes() {
+		counted := g.metrics.Route(r.path)
+		s := &served{r.method, g.chain(counted, r.endpoint), g.chain(counted, g.wrongMethod(r.method))}
+		if parent, ok := strings.CutSuffix(r.path, nameParameter); ok {
+			t.below[parent] = s
+		} else {
+			t.paths[r.path] = s
+		}
+	}
+	return t
+}
+
+// of returns the handler of a request, whose {name} it sets.
+func (t *router) of(r *http.Request) http.Handler {
+	s, ok := t.paths[r.URL.Path]
+	if !ok {
+		i := strings.LastIndexByte(r.URL.Path, '/') + 1
+		if s, ok = t.below[r.URL.Path[:i]]; !ok || i == len(r.URL.Path) {
+			return t.lost
+		}
+		r.SetPathValue("name", r.URL.Path[i:])
+	}
+	if r.Method == s.method || r.Method == http.MethodHead && s.method == http.MethodGet {
+		return s.answer
+	}
+	return s.wrong
 }
 
 func (g *Gateway) wrongMethod(takes string) endpoint {

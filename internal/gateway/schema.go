@@ -11,10 +11,10 @@ import (
 
 // A schema is what the door knows about one model's rows.
 type schema struct {
-	model   *registry.Model
-	names   *strictjson.Names
-	fields  []field
-	walkers sync.Pool // *strictjson.Members
+	model    *registry.Model
+	names    *strictjson.Names
+	fields   []field
+	decoders sync.Pool // *decoder
 }
 
 // A field is how one value of a row is read.
@@ -29,7 +29,7 @@ type field struct {
 // float32Limit is the least float64 that rounds to an infinite float32.
 const float32Limit = 0x1.ffffffp127
 
-func newSchema(m *registry.Model) (*schema, error) {
+func newSchema(m *registry.Model, ignoreUnknown bool) (*schema, error) {
 	s := &schema{model: m}
 	var names []string
 	bits, _ := m.Engine.Bits()
@@ -49,21 +49,35 @@ func newSchema(m *registry.Model) (*schema, error) {
 	if s.names, err = strictjson.NewNames(names); err != nil {
 		return nil, err
 	}
-	s.walkers.New = func() any { return s.names.Members() }
+	s.decoders.New = func() any { return &decoder{schema: s, walker: s.names.Members(), ignoreUnknown: ignoreUnknown} }
 	return s, nil
 }
 
 // schemas remembers the schema of each live model.
-type schemas struct{ m sync.Map } // *registry.Model to *schema
+type schemas struct {
+	m             sync.Map // *registry.Model to *schema
+	ignoreUnknown bool
+}
 
 func (s *schemas) of(m *registry.Model) (*schema, error) {
 	if known, ok := s.m.Load(m); ok {
 		return known.(*schema), nil
 	}
-	made, err := newSchema(m)
+	made, err := newSchema(m, s.ignoreUnknown)
 	if err != nil {
 		return nil, err
 	}
 	known, _ := s.m.LoadOrStore(m, made)
 	return known.(*schema), nil
 }
+
+// decoder returns a decoder of rows of model m; its release gives it back.
+func (g *Gateway) decoder(m *registry.Model) (*decoder, error) {
+	s, err := g.schemas.of(m)
+	if err != nil {
+		return nil, err
+	}
+	return s.decoders.Get().(*decoder), nil
+}
+
+func (d *decoder) release() { d.schema.decoders.Put(d) }

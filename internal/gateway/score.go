@@ -19,22 +19,17 @@ func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
 		return g.refuse(w, p)
 	}
 	begun := time.Now()
-	if p := c.readSingle(); p != nil {
-		return g.refuse(w, p)
-	}
-	m, p := g.resolve(c.model)
-	if p != nil {
-		return g.refuse(w, p)
-	}
-	if p := g.evaluate(r.Context(), c, m, begun); p != nil {
+	if p := g.read(c); p != nil {
 		return g.refuse(w, p)
 	}
 	if c.void[0] != nil {
 		return g.refuse(w, c.void[0])
 	}
-	encoding := time.Now()
+	if p := g.evaluate(r.Context(), c, begun); p != nil {
+		return g.refuse(w, p)
+	}
 	c.out = appendSingle(c.out[:0], &c.scored)
-	return g.answer(w, c, encoding)
+	return g.answer(w, c)
 }
 
 // scoreBatch answers POST /v1/score/batch: many events of one model, a result or an error for each.
@@ -49,16 +44,14 @@ func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
 	if p := c.readBatch(g.MaxBatch); p != nil {
 		return g.refuse(w, p)
 	}
-	m, p := g.resolve(c.model)
-	if p != nil {
+	if p := g.decode(c); p != nil {
 		return g.refuse(w, p)
 	}
-	if p := g.evaluate(r.Context(), c, m, begun); p != nil {
+	if p := g.evaluate(r.Context(), c, begun); p != nil {
 		return g.refuse(w, p)
 	}
-	encoding := time.Now()
 	c.out = appendBatch(c.out[:0], &c.scored, c.void)
-	return g.answer(w, c, encoding)
+	return g.answer(w, c)
 }
 
 // resolve finds the live model that a request names, and checks that one of its outputs is the score.

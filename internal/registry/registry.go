@@ -118,6 +118,9 @@ func (r *Registry) Resolve(name []byte) (*Model, error) {
 	return nil, fmt.Errorf("%w: %s; there is %s", ErrNoModel, strconv.Quote(base), strings.Join(r.liveNames(), ", "))
 }
 
+// Only returns the live version of the only model, nil when several are served.
+func (r *Registry) Only() *Model { return r.names[""] }
+
 // Models returns all models by name, the newest version first. The caller must not change it.
 func (r *Registry) Models() []*Model { return r.models }
 

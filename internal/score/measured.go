@@ -17,9 +17,9 @@ type measured struct {
 }
 
 func (s measured) Score(ctx context.Context, b *Batch) error {
-	start := time.Now()
 	err := s.Scorer.Score(ctx, b)
-	s.metrics.Stages.Score.ObserveDuration(time.Since(start))
+	b.Took = time.Since(b.Begun)
+	s.metrics.Stages.Score.ObserveDuration(b.Took)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package score
 
 import (
 	"context"
+	"time"
 
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
@@ -27,6 +28,9 @@ type Batch struct {
 	Rows    []float64 // len(Events) rows of the model's columns; NaN is missing
 	Margins []float64 // len(Events)×Outputs
 	Values  []float64 // len(Events)×Values
+
+	Begun time.Time     // when scoring began; the door sets it
+	Took  time.Duration // how long it took
 }
 
 // An Event is one thing to judge, and its judgement.
