@@ -157,6 +157,83 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 	}
 }
 
+// withoutMask returns an evaluator of the same forest by the portable kernels.
+func withoutMask(e *Evaluator) *Evaluator {
+	return newEvaluator(e.forest, assemble(e.forest, false))
+}
+
+func TestTheMaskKernelTakesWhatItShould(t *testing.T) {
+	if !hasMask() {
+		t.Log("this machine has no mask kernel: the portable ones alone are compared")
+		return
+	}
+	r := rand.New(rand.NewPCG(2, 2))
+	takes := func(s shape) bool {
+		e, err := Compile(randomForest(r, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.program.mask != nil
+	}
+	yes := shape{30, 1, 100, 6, Float32, Float32, ordering, onlyNaN, false, false, true}
+	for name, change := range map[string]func(*shape){
+		"six levels":      func(*shape) {},
+		"vector leaves":   func(s *shape) { s.vectors, s.outputs = true, 3 },
+		"double sums":     func(s *shape) { s.sum = Float64 },
+		"some categories": func(s *shape) { s.ops, s.trees = []Op{Less, Less, Less, In}, 4 },
+	} {
+		if s := yes; true {
+			if change(&s); !takes(s) {
+				t.Errorf("%s: it does not take them", name)
+			}
+		}
+	}
+	for name, change := range map[string]func(*shape){
+		"seven levels":   func(s *shape) { s.depth = 9 },
+		"double columns": func(s *shape) { s.input = Float64 },
+		"zeros missing":  func(s *shape) { s.missing = anyRule },
+		"many columns":   func(s *shape) { s.features = 400 },
+		"no splits":      func(s *shape) { s.depth = 0 },
+	} {
+		if s := yes; true {
+			if change(&s); takes(s) {
+				t.Errorf("%s: it takes them", name)
+			}
+		}
+	}
+}
+
+// TestRanksOfManyThresholds has more thresholds in a column than a byte counts, and every value around them.
+func TestRanksOfManyThresholds(t *testing.T) {
+	const n = 700
+	f := &Forest{Features: 2, Outputs: 1, Input: Float32, Sum: Float32}
+	var rows []float64
+	for i := range n {
+		x := float64(float32(i) / 7)
+		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
+			{Feature: int32(i % 2), Value: x, Left: 1, Right: 2, DefaultLeft: i%3 == 0},
+			{Feature: Leaf, Value: float64(i)}, {Feature: Leaf, Value: float64(-2 * i)},
+		}})
+		up, down := float64(math.Nextafter32(float32(x), 1e9)), float64(math.Nextafter32(float32(x), -1e9))
+		rows = append(rows, x, up, up, down, down, x)
+	}
+	inf := math.Inf(1)
+	rows = append(rows, math.NaN(), 3, 3, math.NaN(), inf, -inf, -inf, inf, math.NaN(), math.NaN())
+	e, err := Compile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.program.mask == nil && hasMask() {
+		t.Fatal("the mask kernel does not take it")
+	}
+	want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
+	Plain(e, want, rows, 0, n)
+	Margin(e, got, rows, 0, n)
+	sameBits(t, "mask", got, want)
+	Margin(withoutMask(e), got, rows, 0, n)
+	sameBits(t, "lockstep", got, want)
+}
+
 func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	t.Helper()
 	f := randomForest(r, s)
@@ -177,10 +254,17 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	got := make([]float64, n*s.outputs)
 	Margin(e, got, rows, from, to)
 	sameBits(t, fmt.Sprintf("%d rows at once", n), got, want)
+	Margin(withoutMask(e), got, rows, from, to)
+	sameBits(t, fmt.Sprintf("%d rows at once, in lockstep", n), got, want)
 	for i := range n {
 		Margin(e, got[i*s.outputs:(i+1)*s.outputs], rows[i*s.features:(i+1)*s.features], from, to)
 	}
 	sameBits(t, "row by row", got, want)
+	lockstep := withoutMask(e)
+	for i := range n {
+		Margin(lockstep, got[i*s.outputs:(i+1)*s.outputs], rows[i*s.features:(i+1)*s.features], from, to)
+	}
+	sameBits(t, "row by row, in lockstep", got, want)
 
 	if s.input == Float64 {
 		return

@@ -4,9 +4,10 @@ import "sync"
 
 // An Evaluator runs a checked [Forest]. It is immutable and may be used from many goroutines.
 //
-// It has two ways to the same bits: the plain walk (walk.go), and kernels that take eight walks in
-// lockstep without a branch, which come in two sizes of node (narrow.go, wide.go). A kernel's contract: for every
-// row and tree it takes, write the payload of the leaf that the plain walk would reach.
+// It has several ways to the same bits: the plain walk (walk.go); portable kernels that take eight walks in
+// lockstep without a branch, in two sizes of node (narrow.go, wide.go); and, on machines with AVX-512, one
+// that decides a whole tree at once (mask.go). A kernel's contract: for every row and tree it takes, write the
+// payload of the leaf that the plain walk would reach.
 type Evaluator struct {
 	forest  *Forest
 	program *program
@@ -18,9 +19,17 @@ func Compile(f *Forest) (*Evaluator, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	e := &Evaluator{forest: f, program: assemble(f)}
-	e.scratch.New = func() any { return newScratch(e.program, f) }
-	return e, nil
+	return newEvaluator(f, assemble(f, hasMask())), nil
+}
+
+func newEvaluator(f *Forest, p *program) *Evaluator {
+	e := &Evaluator{forest: f, program: p}
+	e.scratch.New = func() any {
+		s := new(scratch)
+		s.resize(p, f, 1)
+		return s
+	}
+	return e
 }
 
 // window is how many trees are walked before their leaves are added. Within a window trees are grouped
@@ -32,31 +41,24 @@ const block = 64
 
 // scratch is the memory of one call.
 type scratch struct {
-	keys     []int64   // rows of keys: one, or a block of them
-	payloads []uint32  // for each row, its leaf in each tree of the window; padding lanes write behind them
-	x        []float64 // widened rows, when something has to be walked or computed from them
+	keys     []int64            // rows of keys: one, or a block of them
+	payloads []uint32           // for each row, its leaf in each tree of the window; padding lanes write behind them
+	x        []float64          // widened rows, when something has to be walked or computed from them
+	ranks    [][maskSlots]uint8 // rows of ranks, for the mask kernel
 }
 
 // lanes is the room for a row's payloads: a window, and what padding lanes write.
 const lanes = window + 1
 
-func newScratch(p *program, f *Forest) *scratch {
-	s := &scratch{keys: make([]int64, p.keys()), payloads: make([]uint32, lanes)}
+// resize makes room for n rows.
+func (s *scratch) resize(p *program, f *Forest, n int) {
+	s.keys = make([]int64, n*p.keys())
+	s.payloads = make([]uint32, n*lanes)
 	if p.needsRow {
-		s.x = make([]float64, f.Features)
+		s.x = make([]float64, n*f.Features)
 	}
-	return s
-}
-
-// grow makes room for a block of rows.
-func (s *scratch) grow(p *program, f *Forest) {
-	if len(s.payloads) == block*lanes {
-		return
-	}
-	s.keys = make([]int64, block*p.keys())
-	s.payloads = make([]uint32, block*lanes)
-	if p.needsRow {
-		s.x = make([]float64, block*f.Features)
+	if p.mask != nil {
+		s.ranks = make([][maskSlots]uint8, n)
 	}
 }
 
@@ -71,7 +73,9 @@ func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to
 		n := 1
 		if len(rows) >= 8*f.Features {
 			n = min(len(rows)/f.Features, block)
-			s.grow(p, f)
+			if len(s.payloads) < block*lanes {
+				s.resize(p, f, block)
+			}
 		}
 		load(p, s, f, rows[:n*f.Features])
 		p.run(s, f, dst[:n*f.Outputs], n, from, to)
@@ -90,6 +94,9 @@ func load[T float32 | float64](p *program, s *scratch, f *Forest, rows []T) {
 			x := s.x[r*w : (r+1)*w]
 			widen(f, x, row)
 			p.outcomes.fill(f, s.keys[r*k+p.leafSlot()+1:], x)
+		}
+		if m := p.mask; m != nil {
+			maskRank(&m.slots[0], &m.sources[0], len(m.slots), &s.keys[r*k], &s.ranks[r])
 		}
 	}
 }
@@ -127,6 +134,13 @@ func (s *scratch) row(f *Forest, r int) []float64 {
 
 // walkWindow finds the leaves of n rows in every tree of window w.
 func (p *program) walkWindow(s *scratch, f *Forest, w, n int) {
+	if p.mask != nil {
+		trees := p.mask.trees[w*window : min((w+1)*window, len(p.mask.trees))]
+		for r := range n {
+			maskWalk(&trees[0], len(trees), &s.ranks[r], &s.payloads[r*lanes])
+		}
+		return
+	}
 	win := &p.windows[w]
 	switch {
 	case n >= 8 && p.narrow:

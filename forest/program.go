@@ -17,6 +17,7 @@ type program struct {
 
 	windows  []treeWindow
 	outcomes outcomes
+	mask     *mask // in place of the windows, where the kernel for it runs
 
 	inline bool // payloads are the bits of weighted float32 leaves; otherwise indices in Tree.Nodes
 }
@@ -50,8 +51,8 @@ const (
 	narrowShift = 32
 )
 
-// assemble lays out a checked forest.
-func assemble(f *Forest) *program {
+// assemble lays out a checked forest, for the mask kernel if it may and can.
+func assemble(f *Forest, mayMask bool) *program {
 	p := &program{
 		input: f.Input, sentinel: math.NaN(), columns: f.Features, stride: 2,
 		inline:   f.Sum == Float32 && len(f.Vectors) == 0 && len(f.Lines) == 0,
@@ -65,6 +66,12 @@ func assemble(f *Forest) *program {
 	}
 	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
 	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots && f.largestWindow() < narrowNodes
+	if mayMask {
+		p.mask = newMask(f, p)
+	}
+	if p.mask != nil {
+		return p
+	}
 	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
 	for w := range p.windows {
 		p.windows[w] = p.assembleWindow(f, w)

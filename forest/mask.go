@@ -1,0 +1,124 @@
+package forest
+
+import "slices"
+
+// The mask kernel takes trees of up to six levels of splits, sixty-three decisions each: all of a tree's
+// decisions come from one comparison of bytes, and the walk goes down a word of bits.
+//
+// A byte is enough for a threshold because only its rank among its slot's thresholds matters: x is below the
+// k-th of them when at most k-1 are not above x. A slot with more thresholds than a byte counts becomes
+// several.
+
+// What a mask holds at most.
+const (
+	maskDepth = 6
+	maskSlots = 128 // what two registers of 64 bytes hold
+	maskCuts  = 255 // of a slot; rank 0 is below all of them, rank 255 not below any
+)
+
+// A mask is a forest laid out for the mask kernel.
+type mask struct {
+	trees   []maskTree
+	slots   []maskSlot
+	sources []uint32 // for each slot, the key of the row that it ranks
+}
+
+// A maskTree has its splits in heap order, from 1: the children of split i are 2i and 2i+1. What stands below
+// a leaf leads to that leaf, whatever it decides.
+type maskTree struct {
+	slot    [64]uint8
+	rank    [64]uint8 // a value whose rank is not below it goes right
+	payload [64]uint32
+}
+
+// A maskSlot has the thresholds of a slot as keys in ascending order, and above them others that no value
+// reaches. The pivots are the last of each sixteen.
+type maskSlot struct {
+	pivots [16]int32
+	cuts   [17 * 16]int32
+}
+
+// noCut is above the key of every number.
+const noCut = 1<<31 - 1
+
+// newMask lays out a forest for the mask kernel, or returns nil when the kernel cannot take it.
+func newMask(f *Forest, p *program) *mask {
+	if !p.narrow || p.stride != 2 || len(f.Trees) == 0 || slices.Contains(p.outcomes.walked, true) {
+		return nil
+	}
+	cuts := make([][]int32, p.keys()) // by slot of the row
+	for i := range f.Trees {
+		nodes := f.Trees[i].Nodes
+		order, depth := levels(nodes)
+		if depth > maskDepth {
+			return nil
+		}
+		for _, j := range order {
+			if n := &nodes[j]; n.Feature != Leaf {
+				key, slot := p.compare(f, n)
+				cuts[slot] = append(cuts[slot], int32(key))
+			}
+		}
+	}
+	m := &mask{trees: make([]maskTree, len(f.Trees))}
+	first, ok := m.rankSlots(cuts)
+	if !ok {
+		return nil
+	}
+	for i := range f.Trees {
+		m.trees[i].place(f, p, &f.Trees[i], func(key int32, slot int) (uint8, uint8) {
+			at, _ := slices.BinarySearch(cuts[slot], key)
+			return uint8(first[slot] + at/maskCuts), uint8(at%maskCuts + 1)
+		})
+	}
+	return m
+}
+
+// rankSlots makes the slots of the kernel, sorts the thresholds of each, and returns, for each slot of a row,
+// the first of those that rank it. It reports false when they are too many, or none.
+func (m *mask) rankSlots(cuts [][]int32) (first []int, ok bool) {
+	first = make([]int, len(cuts))
+	for slot := range cuts {
+		slices.Sort(cuts[slot])
+		cuts[slot] = slices.Compact(cuts[slot])
+		first[slot] = len(m.slots)
+		for part := range slices.Chunk(cuts[slot], maskCuts) {
+			m.slots = append(m.slots, newMaskSlot(part))
+			m.sources = append(m.sources, uint32(slot))
+		}
+	}
+	return first, len(m.slots) > 0 && len(m.slots) <= maskSlots
+}
+
+func newMaskSlot(cuts []int32) (s maskSlot) {
+	for i := range s.cuts {
+		s.cuts[i] = noCut
+	}
+	copy(s.cuts[:], cuts)
+	for i := range s.pivots {
+		s.pivots[i] = s.cuts[16*i+15]
+	}
+	return s
+}
+
+// place lays out tree t; ranked tells the slot and rank of a threshold.
+func (m *maskTree) place(f *Forest, p *program, t *Tree, ranked func(key int32, slot int) (uint8, uint8)) {
+	var fill func(node int32, at int)
+	fill = func(node int32, at int) {
+		n := &t.Nodes[node]
+		switch {
+		case n.Feature != Leaf:
+			key, slot := p.compare(f, n)
+			m.slot[at], m.rank[at] = ranked(int32(key), slot)
+			below, above := n.children()
+			fill(below, 2*at)
+			fill(above, 2*at+1)
+		case at < 64:
+			fill(node, 2*at)
+			fill(node, 2*at+1)
+		default:
+			m.payload[at-64] = p.payload(f, t, node)
+		}
+	}
+	fill(0, 1)
+}

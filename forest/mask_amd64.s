@@ -1,0 +1,82 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func maskRank(slots *maskSlot, sources *uint32, n int, keys *int64, ranks *[128]uint8)
+//
+// The rank of a key is the number of cuts that are not above it: sixteen for each pivot not above it, and
+// those of the sixteen cuts that follow. No slot has more than 255, but the missing value that is above all
+// is above the padding as well, so 255 is the most that is written.
+TEXT ·maskRank(SB), NOSPLIT, $0-40
+	MOVQ slots+0(FP), SI
+	MOVQ sources+8(FP), DI
+	MOVQ n+16(FP), R8
+	MOVQ keys+24(FP), R9
+	MOVQ ranks+32(FP), R10
+	MOVL $255, R11
+	XORQ R12, R12
+	JMP  more
+
+rank:
+	MOVL         (DI)(R12*4), AX
+	VPBROADCASTD 4(R9)(AX*8), Z0       // the upper half of a key
+	VPCMPD       $5, (SI), Z0, K1      // key >= pivot
+	KMOVW        K1, BX
+	POPCNTL      BX, BX
+	SHLL         $6, BX                // sixteen cuts are 64 bytes
+	VPCMPD       $5, 64(SI)(BX*1), Z0, K2
+	KMOVW        K2, CX
+	POPCNTL      CX, CX
+	SHRL         $2, BX
+	ADDL         CX, BX
+	CMPL         BX, R11
+	CMOVLHI      R11, BX
+	MOVB         BX, (R10)(R12*1)
+	ADDQ         $1152, SI             // the size of a maskSlot
+	INCQ         R12
+
+more:
+	CMPQ R12, R8
+	JLT  rank
+	VZEROUPPER
+	RET
+
+// func maskWalk(trees *maskTree, n int, ranks *[128]uint8, payloads *uint32)
+TEXT ·maskWalk(SB), NOSPLIT, $0-32
+	MOVQ      trees+0(FP), SI
+	MOVQ      n+8(FP), CX
+	MOVQ      ranks+16(FP), DX
+	MOVQ      payloads+24(FP), DI
+	VMOVDQU64 (DX), Z1
+	VMOVDQU64 64(DX), Z2
+	JMP       more
+
+walk:
+	VMOVDQU64 (SI), Z0
+	VPERMI2B  Z2, Z1, Z0               // the rank that each split asks for
+	VPCMPUB   $5, 64(SI), Z0, K1       // not below the split's own: right
+	KMOVQ     K1, AX
+	MOVL      $1, BX
+	BTQ       BX, AX
+	ADCQ      BX, BX
+	BTQ       BX, AX
+	ADCQ      BX, BX
+	BTQ       BX, AX
+	ADCQ      BX, BX
+	BTQ       BX, AX
+	ADCQ      BX, BX
+	BTQ       BX, AX
+	ADCQ      BX, BX
+	BTQ       BX, AX
+	ADCQ      BX, BX                   // 64 and the leaf
+	MOVL      -128(SI)(BX*4), R8       // 64 + 64 - 4*64
+	MOVL      R8, (DI)
+	ADDQ      $384, SI                 // the size of a maskTree
+	ADDQ      $4, DI
+	DECQ      CX
+
+more:
+	TESTQ CX, CX
+	JG    walk
+	VZEROUPPER
+	RET

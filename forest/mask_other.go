@@ -1,0 +1,9 @@
+//go:build !amd64 || purego
+
+package forest
+
+func hasMask() bool { return false }
+
+func maskRank(*maskSlot, *uint32, int, *int64, *[maskSlots]uint8) {}
+
+func maskWalk(*maskTree, int, *[maskSlots]uint8, *uint32) {}
