@@ -72,7 +72,7 @@ func (r *reader) forest(base []float64) (*forest.Forest, error) {
 	if len(t.groups) != n {
 		return nil, fmt.Errorf("tree_info: %d values for %d trees", len(t.groups), n)
 	}
-	if r.booster == "dart" && len(r.drop) != n {
+	if r.booster == "dart" && len(r.drop) < n { // a dart model that was updated keeps the weights of its former trees
 		return nil, fmt.Errorf("weight_drop: %d values for %d trees", len(r.drop), n)
 	}
 	f := &forest.Forest{
@@ -99,11 +99,21 @@ func (r *reader) forest(base []float64) (*forest.Forest, error) {
 		*tree = forest.Tree{Nodes: s.nodes, Output: int(t.groups[s.id]), Weight: 1}
 		if r.booster == "dart" {
 			tree.Weight = float64(r.drop[s.id])
+			unsignZeros(tree.Nodes)
 		}
 	}
 	var err error
 	f.Rounds, err = t.roundStarts()
 	return f, err
+}
+
+// unsignZeros makes leaves of -0 into 0: dart adds each leaf to a 0 of its own before it weighs it.
+func unsignZeros(nodes []forest.Node) {
+	for i := range nodes {
+		if n := &nodes[i]; n.Feature == forest.Leaf && n.Value == 0 {
+			n.Value = 0
+		}
+	}
 }
 
 // checkLeaves wants all trees to have leaves of one kind, and vectors as wide as the model.
