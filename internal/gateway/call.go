@@ -71,13 +71,16 @@ func (g *Gateway) guessed(c *call, m *registry.Model) bool {
 		return false
 	}
 	c.scored.Events[0].ID = c.items[0].id
+	if !c.named {
+		return true
+	}
 	named, p := g.find(c.model)
 	return p == nil && named == m
 }
 
 // decode resolves the model of a call and decodes its items.
 func (g *Gateway) decode(c *call) *Problem {
-	m, p := g.resolve(c.model)
+	m, p := g.resolve(c)
 	if p != nil {
 		return p
 	}

@@ -57,8 +57,7 @@ func (d *decoder) features(s *strictjson.Scanner, row []float64, e *score.Event)
 			}
 			continue
 		case !d.ignoreUnknown:
-			name := strictjson.Quote(d.walker.Unknown())
-			return unknownFeature.of("features", "the model has no feature "+name)
+			return unknownFeature.of(short(d.walker.Unknown()), "the model has no such feature")
 		}
 		if _, err := s.Skip(); err != nil {
 			return fromJSON(err, "features")

@@ -25,7 +25,8 @@ type item struct {
 
 // An envelope is what stands around the content of a request.
 type envelope struct {
-	model []byte // as the client names it, empty when it does not
+	model []byte // as the client names it
+	named bool   // whether it does
 	ids   []byte // memory of the items' ids
 	items []item
 	void  []*Problem // for each item, why it cannot be scored; nil when it can
@@ -178,7 +179,7 @@ func (c *call) readMembers(s *strictjson.Scanner, walker *strictjson.Members, na
 func notAnObject(err error) *Problem { return badJSON.of("", err.Error()) }
 
 func unknownMember(w *strictjson.Members) *Problem {
-	return badRequest.of("", "there is no member "+strictjson.Quote(w.Unknown()))
+	return badRequest.of(short(w.Unknown()), "requests have no such member")
 }
 
 func (c *call) readModel(s *strictjson.Scanner) *Problem {
@@ -186,7 +187,7 @@ func (c *call) readModel(s *strictjson.Scanner) *Problem {
 	if err != nil {
 		return fromJSON(err, "model")
 	}
-	c.model = append(c.model[:0], name...)
+	c.model, c.named = append(c.model[:0], name...), true
 	return nil
 }
 
@@ -242,5 +243,5 @@ func readExplain(s *strictjson.Scanner) *Problem {
 }
 
 func (e *envelope) reset() {
-	e.model, e.ids, e.items, e.void = e.model[:0], e.ids[:0], e.items[:0], e.void[:0]
+	e.model, e.named, e.ids, e.items, e.void = e.model[:0], false, e.ids[:0], e.items[:0], e.void[:0]
 }

@@ -79,7 +79,18 @@ func fromJSON(err error, field string) *Problem {
 		return wrongType.of(field, e.Error())
 	case strictjson.Range:
 		return outOfBounds.of(field, e.Error())
+	case strictjson.Duplicate:
+		return badJSON.of(short([]byte(e.Name)), e.Error())
 	default:
 		return badJSON.of(field, e.Error())
 	}
+}
+
+// short returns a client's name for something, cut to what an error may repeat of it.
+func short(name []byte) string {
+	const most = 64
+	if len(name) > most {
+		return string(name[:most]) + "…"
+	}
+	return string(name)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/besra-ml/besra/internal/registry"
@@ -54,23 +55,25 @@ func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
 	return g.answer(w, c)
 }
 
-// resolve finds the live model that a request names, and checks that one of its outputs is the score.
-func (g *Gateway) resolve(name []byte) (*registry.Model, *Problem) {
-	m, p := g.find(name)
+// resolve finds the live model that a call is for, and checks that one of its outputs is the score.
+func (g *Gateway) resolve(c *call) (m *registry.Model, p *Problem) {
+	if c.named {
+		m, p = g.find(c.model)
+	} else if m = g.Registry.Only(); m == nil {
+		p = badRequest.of("model", "several models are served; name one of "+strings.Join(g.Registry.Names(), ", "))
+	}
 	if p == nil && m.Output < 0 {
 		return nil, noOutput.of("model", m.OutputChoice())
 	}
 	return m, p
 }
 
-// find finds the live model of that name; without a name, the only one.
+// find finds the live model of that name.
 func (g *Gateway) find(name []byte) (*registry.Model, *Problem) {
 	m, err := g.Registry.Resolve(name)
 	switch {
 	case errors.Is(err, registry.ErrNoVersion):
 		return nil, noSuchVersion.of("model", err.Error())
-	case errors.Is(err, registry.ErrUnnamed):
-		return nil, badRequest.of("model", err.Error())
 	case err != nil:
 		return nil, noSuchModel.of("model", err.Error())
 	}

@@ -19,7 +19,6 @@ import (
 var (
 	ErrNoModel   = errors.New("no such model")
 	ErrNoVersion = errors.New("no such version")
-	ErrUnnamed   = errors.New("several models are served")
 )
 
 // A Model is one version of a model, ready to score. It does not change.
@@ -72,7 +71,8 @@ func (m *Model) OutputChoice() string {
 // A Registry is a fixed set of models.
 type Registry struct {
 	models []*Model
-	names  map[string]*Model // "fraud" is the live version, "fraud@3" that one, "" the only model's live one
+	only   *Model            // the live version of the only model; nil when there are several
+	names  map[string]*Model // "fraud" is the live version, "fraud@3" that one
 }
 
 // New returns a registry of these models. The highest version of each name is the live one.
@@ -97,34 +97,31 @@ func New(models []*Model) (*Registry, error) {
 		}
 	}
 	if r.models[0].Name == r.models[len(r.models)-1].Name {
-		r.names[""] = r.models[0]
+		r.only = r.models[0]
 	}
 	return r, nil
 }
 
-// Resolve finds the model that a request names: "fraud" or "fraud@3"; the empty name is good when one
-// model is served.
+// Resolve finds the model that a request names: "fraud" or "fraud@3".
 func (r *Registry) Resolve(name []byte) (*Model, error) {
 	if m, ok := r.names[string(name)]; ok {
 		return m, nil
-	}
-	if len(name) == 0 {
-		return nil, fmt.Errorf("%w; name one of %s", ErrUnnamed, strings.Join(r.liveNames(), ", "))
 	}
 	base, version, pinned := strings.Cut(string(name[:min(len(name), 100)]), "@")
 	if _, ok := r.names[base]; ok && pinned {
 		return nil, fmt.Errorf("%w: %s has no version %s", ErrNoVersion, base, strconv.Quote(version))
 	}
-	return nil, fmt.Errorf("%w: %s; there is %s", ErrNoModel, strconv.Quote(base), strings.Join(r.liveNames(), ", "))
+	return nil, fmt.Errorf("%w: %s; there is %s", ErrNoModel, strconv.Quote(base), strings.Join(r.Names(), ", "))
 }
 
 // Only returns the live version of the only model, nil when several are served.
-func (r *Registry) Only() *Model { return r.names[""] }
+func (r *Registry) Only() *Model { return r.only }
 
 // Models returns all models by name, the newest version first. The caller must not change it.
 func (r *Registry) Models() []*Model { return r.models }
 
-func (r *Registry) liveNames() []string {
+// Names returns the names of the models.
+func (r *Registry) Names() []string {
 	var names []string
 	for _, m := range r.models {
 		if m.Live {

@@ -41,7 +41,7 @@ func TestResolve(t *testing.T) {
 		"fraud@3":        {"fraud@3", nil, ""},
 		"abuse":          {"abuse@0", nil, ""},
 		"abuse@0":        {"abuse@0", nil, ""},
-		"":               {"", ErrUnnamed, "name one of abuse, fraud"},
+		"":               {"", ErrNoModel, `""; there is abuse, fraud`},
 		"fraud@4":        {"", ErrNoVersion, `fraud has no version "4"`},
 		"fraud@":         {"", ErrNoVersion, `fraud has no version ""`},
 		"fraud@03":       {"", ErrNoVersion, `fraud has no version "03"`},
@@ -82,8 +82,11 @@ func TestTheOnlyModelNeedsNoName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := r.Resolve(nil); err != nil || got.Version != 2 {
-		t.Errorf("%v, %v", got, err)
+	if got := r.Only(); got == nil || got.Version != 2 {
+		t.Errorf("%v", got)
+	}
+	if got := several(t).Only(); got != nil {
+		t.Errorf("one of several: %v", got)
 	}
 }
 

@@ -38,7 +38,7 @@ func newLayout(names []string, columns []besra.Column, o Options) (*layout, erro
 	for i, name := range names {
 		p, ok := place[name]
 		switch {
-		case seen[name] && (ok || !o.IgnoreExtra):
+		case seen[name]:
 			return nil, fmt.Errorf("column %q stands twice", name)
 		case !ok && !o.IgnoreExtra:
 			return nil, fmt.Errorf("unknown column %q%s", name, hint(name, known))
