@@ -1,0 +1,101 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A process is a server that was started here.
+type process struct {
+	cmd     *exec.Cmd
+	address string
+	log     bytes.Buffer
+	begun   time.Time
+}
+
+// start runs a server; command makes its arguments of the address to listen on.
+func start(program string, command func(address string) []string) (*process, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &process{address: l.Addr().String()}
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	p.cmd = exec.Command(program, command(p.address)...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.begun = time.Now()
+	return p, p.cmd.Start()
+}
+
+// answered waits for the first 200 to a request, and returns how long that took from the start.
+func (p *process) answered(request []byte) (time.Duration, error) {
+	const most = 10 * time.Second
+	for {
+		c, err := newClient(p.address, 1, [][]byte{request})
+		if err == nil {
+			_, err = c.ask()
+			c.close()
+		}
+		elapsed := time.Since(p.begun)
+		switch {
+		case err == nil:
+			return elapsed, nil
+		case !errors.Is(err, syscall.ECONNREFUSED), elapsed > most:
+			return 0, fmt.Errorf("%s: %w\n%s", p.cmd, err, p.log.Bytes())
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+}
+
+// stop asks the server to end, and insists when it does not.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	insist := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
+	_ = p.cmd.Wait() // how it ends is not what is measured
+	insist.Stop()
+}
+
+// cpu returns the processor time that the server has used, user and system.
+func (p *process) cpu() (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	const ticks = 100 // a second, on every Linux that Go runs on
+	_, rest, _ := strings.Cut(string(data), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0, fmt.Errorf("%q is not what /proc/PID/stat says", data)
+	}
+	user, userErr := strconv.ParseInt(f[11], 10, 64)
+	system, systemErr := strconv.ParseInt(f[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticks, errors.Join(userErr, systemErr)
+}
+
+// memory returns a field of a file in /proc/PID, in MiB.
+func (p *process) memory(file, field string) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file))
+	if err != nil {
+		return 0, err
+	}
+	for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); {
+		if f := strings.Fields(s.Text()); len(f) >= 2 && f[0] == field+":" {
+			kib, err := strconv.ParseFloat(f[1], 64)
+			return kib / 1024, err
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", file, field)
+}
