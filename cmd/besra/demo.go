@@ -79,7 +79,7 @@ func serveDemo(ctx context.Context, e *environ, a *app.App, leave bool, payments
 	served := make(chan error, 1)
 	go func() { served <- a.Serve(serving, l) }()
 
-	err = play(ctx, e, a, url, payments)
+	err = play(ctx, e, a, url, leave, payments)
 	if err == nil && !leave && ctx.Err() == nil {
 		fmt.Fprintf(e.stdout, "\nbesra goes on serving on %s; Ctrl-C ends it.\n", url)
 		select {
@@ -92,7 +92,7 @@ func serveDemo(ctx context.Context, e *environ, a *app.App, leave bool, payments
 	return errors.Join(err, <-served)
 }
 
-func play(ctx context.Context, e *environ, a *app.App, url string, payments int) error {
+func play(ctx context.Context, e *environ, a *app.App, url string, leave bool, payments int) error {
 	m := a.Models()[0]
 	heldOut, err := models.HeldOut()
 	if err != nil {
@@ -101,7 +101,7 @@ func play(ctx context.Context, e *environ, a *app.App, url string, payments int)
 	defer heldOut.Close()
 	o := demo.Options{
 		URL: url, Model: m.Name, Payments: heldOut, Count: payments, Duration: demoLength,
-		CostReview: demoCostReview, Out: e.stdout, Terminal: isTerminal(e.stdout), NoColor: e.getenv("NO_COLOR") != "",
+		CostReview: demoCostReview, Leaving: leave, Out: e.stdout, Terminal: isTerminal(e.stdout), NoColor: e.getenv("NO_COLOR") != "",
 	}
 	for _, c := range m.Columns {
 		o.Features = append(o.Features, c.Name)

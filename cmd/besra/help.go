@@ -86,9 +86,9 @@ func flagError(fs *flag.FlagSet, err error) error {
 
 // usage writes a verb's help.
 func (v *verb) usage(w io.Writer, fs *flag.FlagSet) {
-	fmt.Fprintf(w, "besra %s: %s\n\nUsage: besra %s [flags] %s\n", v.name, v.short, v.name, v.args)
+	fmt.Fprintf(w, "besra %s: %s\n\nUsage: %s\n", v.name, v.short, strings.TrimSpace("besra "+v.name+" [flags] "+v.args))
 	if v.long != "" {
-		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(v.long))
+		fmt.Fprintf(w, "\n%s\n", strings.Trim(v.long, "\n"))
 	}
 	first := true
 	fs.VisitAll(func(f *flag.Flag) {
@@ -98,10 +98,15 @@ func (v *verb) usage(w io.Writer, fs *flag.FlagSet) {
 		}
 		kind, text := flag.UnquoteUsage(f)
 		line := "  --" + f.Name
+		if len(f.Name) == 1 {
+			line = "  -" + f.Name
+		}
 		if kind != "" {
 			line += " " + strings.ToUpper(kind)
 		}
-		if f.DefValue != "" && f.DefValue != "false" {
+		switch f.DefValue {
+		case "", "false", "0", "-1": // what stands for not given
+		default:
 			text += " (default " + f.DefValue + ")"
 		}
 		fmt.Fprintf(w, "%-34s %s\n", line, text)

@@ -58,15 +58,15 @@ insecure: true
 
 func TestBadSettingsAreRefusedWithTheirPlace(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"an unknown name":        {"listn: x", `besra.yaml:1: no such setting "listn", did you mean "listen"?`},
-		"an unknown nested name": {"limits:\n  bdoy: 1MiB", `besra.yaml:2: no such setting "limits.bdoy", did you mean "limits.body"?`},
-		"a size without a unit":  {"limits: {body: 12}", `besra.yaml:1: limits.body "12": want a size`},
+		"an unknown name":        {"listn: x", `besra.yaml:1: unknown member "listn", did you mean "listen"?`},
+		"an unknown nested name": {"limits:\n  bdoy: 1MiB", `besra.yaml:2: limits: unknown member "bdoy", did you mean "body"?`},
+		"a size without a unit":  {"limits: {body: 12}", `besra.yaml:1: limits.body: want a size such as 64KiB, 1MiB or 500B, not "12"`},
 		"a huge size":            {"limits: {body: 99999999999GiB}", "want a size"},
 		"a duration of nothing":  {"timeouts: {idle: 0s}", "want a time"},
-		"a section as a value":   {"limits: 3", "limits has settings below it"},
-		"a list":                 {"listen: [a, b]", "listen: want a plain value"},
+		"a section as a value":   {"limits: 3", `limits: want a map, not "3"`},
+		"a list":                 {"listen: [a, b]", "listen: want text, not a list"},
 		"a name twice":           {"listen: a\nlisten: b", "listen"},
-		"no settings":            {"just words", "the file has settings below it"},
+		"no settings":            {"just words", "want a map"},
 		"no YAML":                {"a: [", "besra.yaml:"},
 		"a wrong choice":         {"unknown_features: perhaps", "want one of refuse, ignore"},
 		"a wrong bool":           {"insecure: 1", "want true or false"},

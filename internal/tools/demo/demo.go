@@ -36,6 +36,8 @@ type Options struct {
 	Currency   string  // of the amounts; default EUR
 	Cutoffs    Cutoffs // shown only: it is the server that decides
 
+	Leaving bool // the server goes when the play is over: nothing to try is shown
+
 	Out      io.Writer // default: nowhere
 	Terminal bool      // Out is one: draw a panel in place instead of a line a second
 	NoColor  bool      // keep even a terminal plain
@@ -125,7 +127,9 @@ func Play(ctx context.Context, o Options) (Report, error) {
 	r := p.tally.report()
 	r.Interrupted = ctx.Err() != nil && r.Answered+r.Failed < r.Payments
 	try := p.tally.example()
-	r.Curl = curl(o, payments, try)
+	if !o.Leaving {
+		r.Curl = curl(o, payments, try)
+	}
 	screen.print(summary(o, screen.paint, r, try))
 	switch {
 	case r.Answered == 0 && !r.Interrupted:

@@ -1,0 +1,18 @@
+package app
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain runs the tests, none of which may leave a goroutine behind, or plays the client of
+// TestTenThousandIdleConnections.
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(idleClientEnv); addr != "" {
+		idleClient(addr)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
