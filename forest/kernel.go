@@ -4,7 +4,7 @@ import "sync"
 
 // An Evaluator runs a checked [Forest]. It is immutable and may be used from many goroutines.
 //
-// It has several ways to the same bits: the plain walk (walk.go); portable kernels that take eight walks in
+// It has several ways to the same bits: the plain walk (walk.go); portable kernels that take many walks in
 // lockstep without a branch, in two sizes of node (narrow.go, wide.go); and, on machines with AVX-512, one
 // that decides a whole tree at once (mask.go). A kernel's contract: for every row and tree it takes, write the
 // payload of the leaf that the plain walk would reach.
@@ -33,7 +33,7 @@ func newEvaluator(f *Forest, p *program) *Evaluator {
 }
 
 // window is how many trees are walked before their leaves are added. Within a window trees are grouped
-// by depth, so that eight in lockstep end together; the sum runs in the forest's own order.
+// by depth, so that those in lockstep end together; the sum runs in the forest's own order.
 const window = 64
 
 // block is how many rows a batch takes through a window at once.

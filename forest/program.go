@@ -22,7 +22,7 @@ type program struct {
 	inline bool // payloads are the bits of weighted float32 leaves; otherwise indices in Tree.Nodes
 }
 
-// A treeWindow is up to [window] trees: those that a kernel takes, in groups of eight of like depth, and
+// A treeWindow is up to [window] trees: those that a kernel takes, in groups of like depth, and
 // those that are walked, for they have too many outcomes. Trees are numbered from the window's first.
 type treeWindow struct {
 	small  []uint64   // narrow nodes; the first is a leaf by itself, for padding
@@ -31,11 +31,15 @@ type treeWindow struct {
 	walked []uint8
 }
 
-// A group is eight trees. Where trees are lacking, a lone leaf stands in and writes behind the window.
+// together is how many trees are walked at once.
+const together = 16
+
+// A group is trees that are walked together. Where they are lacking, a lone leaf stands in and writes behind
+// the window.
 type group struct {
-	root  [8]uint32 // each tree's first node in the window
-	lane  [8]uint8  // where its payload goes
-	depth uint32    // of the deepest
+	root  [together]uint32 // each tree's first node in the window
+	lane  [together]uint8  // where its payload goes
+	depth uint32           // of the deepest
 }
 
 // keys returns the length of a row of keys: those of the columns, that of the leaves, those of the outcomes.
@@ -125,8 +129,11 @@ func (p *program) assembleWindow(f *Forest, w int) treeWindow {
 	}
 	slices.SortStableFunc(trees, func(a, b placed) int { return int(a.depth) - int(b.depth) })
 	for len(trees) > 0 {
-		g := group{lane: [8]uint8{window, window, window, window, window, window, window, window}}
-		n := min(8, len(trees))
+		var g group
+		for j := range g.lane {
+			g.lane[j] = window
+		}
+		n := min(together, len(trees))
 		for j, t := range trees[:n] {
 			g.root[j], g.lane[j] = t.root, t.lane
 			g.depth = max(g.depth, t.depth)

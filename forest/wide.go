@@ -21,7 +21,7 @@ func wideTrees(win *treeWindow, keys []int64, payloads []uint32) {
 	t := win.large
 	for i := range win.groups {
 		g := &win.groups[i]
-		for h := 0; h < 8; h += 4 {
+		for h := 0; h < together; h += 4 {
 			n0, n1, n2, n3 := &t[g.root[h]], &t[g.root[h+1]], &t[g.root[h+2]], &t[g.root[h+3]]
 			for d := g.depth; d > 0; d-- {
 				n0 = wideStep(t, n0, keys)
