@@ -9,6 +9,8 @@ SHELL := /bin/bash
 GO ?= go
 PYTHON ?= python3
 FUZZTIME ?= 20s
+# Requests that make openapi makes for each operation and phase.
+EXAMPLES ?= 100
 # Flags of go test for make test, such as -v or -run TestParity.
 TESTFLAGS ?=
 # The release being built, such as v1.2.3; empty: the commit that the toolchain records.
@@ -101,12 +103,18 @@ size: build ## hold the stripped binary below its budget
 
 .PHONY: openapi
 openapi: build ## hold a running server against its own OpenAPI document (needs Python)
-	@PYTHON=$(PYTHON) .ci/openapi bin/besra
+	@PYTHON=$(PYTHON) EXAMPLES=$(EXAMPLES) api/schemathesis.sh bin/besra
 
 .PHONY: bench bench-builds
 bench: ## the contests: engine beside XGBoost, server beside net/http (docs/benchmarks.md)
 	bench/engine.sh
 	bench/server.sh
+.PHONY: pgo
+pgo: ## profile besra under load for the compiler, when the hot path has changed: cmd/besra/default.pgo
+	bench/prepare.sh
+	$(GO) build -pgo=off -o .cache/bench/besra ./cmd/besra
+	cd bench && $(GO) build -pgo=off -o ../.cache/bench/pgo ./pgo
+	.cache/bench/pgo .cache/bench/besra .cache/bench/models/B.ubj .cache/bench/models/B.rows cmd/besra/default.pgo
 bench-builds:
 	if [ -d bench ]; then cd bench && $(GO) vet ./...; fi
 

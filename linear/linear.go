@@ -35,6 +35,11 @@ func (l *Linear) Validate() error {
 	if len(l.Base) != 0 && len(l.Base) != l.Outputs {
 		return fmt.Errorf("%d base values for %d outputs", len(l.Base), l.Outputs)
 	}
+	for i, b := range l.Base {
+		if math.IsNaN(b) {
+			return fmt.Errorf("base value %d is NaN", i)
+		}
+	}
 	for i, w := range l.Weights {
 		if math.IsNaN(w) || math.IsInf(w, 0) {
 			return fmt.Errorf("weight %d is %v", i, w)

@@ -70,7 +70,7 @@ func settingsFile(c app.Config, from app.Origins) string {
 // else YAML would take them for.
 func plain(v string) string {
 	const words = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/"
-	if v != "" && strings.Trim(v, words) == "" {
+	if v != "" && !strings.EqualFold(v, "null") && strings.Trim(v, words) == "" {
 		return v
 	}
 	return strictyaml.Quote(v)

@@ -32,13 +32,9 @@ const (
 )
 
 func runDemo(ctx context.Context, e *environ, v *verb, args []string) error {
-	defaults := app.Defaults()
-	defaults.Listen = "127.0.0.1:0"
-	defaults.Log.Level = "warn"
 	var leave bool
 	var payments int
 	fs := v.flags()
-	settings := addSettings(fs, defaults)
 	fs.BoolVar(&leave, "exit", false, "end after the report")
 	fs.IntVar(&payments, "payments", 0, "play the first `number` of payments only")
 	rest, err := v.parse(e, fs, args)
@@ -50,12 +46,9 @@ func runDemo(ctx context.Context, e *environ, v *verb, args []string) error {
 	case payments < 0:
 		return usagef("--payments %d: want a number from 1", payments)
 	}
-	c, _, err := settings.load(e, defaults)
-	if err != nil {
-		return err
-	}
-	c.Models.Dir, c.Policy = "", ""
-	log, err := logger(e.stderr, c.Log.Level)
+	c := app.Defaults()
+	c.Listen = "127.0.0.1:0"
+	log, err := logger(e.stderr, "warn")
 	if err != nil {
 		return err
 	}

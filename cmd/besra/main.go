@@ -64,6 +64,7 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(fo
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	e := &environ{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	code := run(ctx, e, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/besra-ml/besra/internal/tools/simulate"
@@ -67,23 +63,4 @@ func runSimulate(ctx context.Context, e *environ, v *verb, args []string) error 
 	p.end()
 	fmt.Fprintf(e.stderr, "%s: %d payments, %d of them fraud (%.2f %%)\n", out, sum.Payments, sum.Frauds, 100*sum.FraudShare())
 	return nil
-}
-
-// writeFile writes a file whole or not at all: under a temporary name beside path, then renamed.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

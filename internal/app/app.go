@@ -39,11 +39,12 @@ type App struct {
 // Without paths and without a models directory it takes the demo.
 func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 	a := &App{config: c, log: log, metrics: telemetry.New(b.Build)}
-	models, err := a.load(b.Demo, paths)
+	pins := map[string]int{}
+	models, err := a.load(b.Demo, paths, pins)
 	if err != nil {
 		return nil, err
 	}
-	if a.models, err = registry.New(models); err != nil {
+	if a.models, err = registry.New(models, pins); err != nil {
 		return nil, err
 	}
 	a.gateway = gateway.New(gateway.Options{

@@ -6,15 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/nearest"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 )
 
-// load reads the models to serve.
-func (a *App) load(demo fs.FS, paths []string) ([]*registry.Model, error) {
+// load reads the models to serve, and into pins the versions that directories pin.
+func (a *App) load(demo fs.FS, paths []string, pins map[string]int) ([]*registry.Model, error) {
 	policies, err := a.policies()
 	if err != nil {
 		return nil, err
@@ -24,7 +27,7 @@ func (a *App) load(demo fs.FS, paths []string) ([]*registry.Model, error) {
 	}
 	var bundles []*bundle.Bundle
 	for _, p := range paths {
-		found, err := a.open(p)
+		found, err := a.open(p, pins)
 		if err != nil {
 			return nil, err
 		}
@@ -37,11 +40,25 @@ func (a *App) load(demo fs.FS, paths []string) ([]*registry.Model, error) {
 		}
 		bundles = append(bundles, b)
 	}
+	a.checkPolicies(policies, bundles)
 	var models []*registry.Model
 	for _, b := range bundles {
 		models = append(models, registry.NewModel(b, policies[b.Name], a.metrics))
 	}
 	return models, nil
+}
+
+// checkPolicies warns of policies that decide nothing: a model's name may be mistyped there.
+func (a *App) checkPolicies(policies policy.Set, bundles []*bundle.Bundle) {
+	var names []string
+	for _, b := range bundles {
+		names = append(names, b.Name)
+	}
+	for name := range policies {
+		if !slices.Contains(names, name) {
+			a.log.Warn("a policy for a model that is not served", "model", name, "nearest", nearest.Name(name, names))
+		}
+	}
 }
 
 func (a *App) policies() (policy.Set, error) {
@@ -56,13 +73,13 @@ func (a *App) policies() (policy.Set, error) {
 }
 
 // open reads what is at path: a model file, a bundle, or a directory of models.
-func (a *App) open(path string) ([]*bundle.Bundle, error) {
+func (a *App) open(path string, pins map[string]int) ([]*bundle.Bundle, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() && !hasManifest(path) {
-		return a.openAll(path)
+		return a.openAll(path, pins)
 	}
 	b, err := bundle.Load(path)
 	if err != nil {
@@ -88,7 +105,7 @@ func openDemo(demo fs.FS) (*bundle.Bundle, error) {
 
 // openAll reads a directory of models, <name>/<version>/. A version that is refused stays out, and is
 // told; a name without a version that is not is an error.
-func (a *App) openAll(dir string) ([]*bundle.Bundle, error) {
+func (a *App) openAll(dir string, pins map[string]int) ([]*bundle.Bundle, error) {
 	var bundles []*bundle.Bundle
 	names, err := os.ReadDir(dir)
 	if err != nil {
@@ -102,12 +119,33 @@ func (a *App) openAll(dir string) ([]*bundle.Bundle, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := readPin(filepath.Join(dir, n.Name()), pins); err != nil {
+			return nil, err
+		}
 		bundles = append(bundles, found...)
 	}
 	if len(bundles) == 0 {
 		return nil, fmt.Errorf("%s: no models: want <name>/<version>/bundle.yaml below it", dir)
 	}
 	return bundles, nil
+}
+
+// readPin reads the version that <name>/live pins, if it does.
+func readPin(dir string, pins map[string]int) error {
+	path := filepath.Join(dir, "live")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	version, err := strconv.Atoi(strings.TrimSpace(string(data[:min(len(data), 32)])))
+	if err != nil || version < 1 {
+		return fmt.Errorf("%s: want the number of a version", path)
+	}
+	pins[filepath.Base(dir)] = version
+	return nil
 }
 
 func (a *App) openVersions(dir string) ([]*bundle.Bundle, error) {

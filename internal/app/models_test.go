@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // A served is a model that a server has, with rows and what the library itself says to them.
@@ -448,6 +450,33 @@ func TestAPolicyFileWinsOverTheBundles(t *testing.T) {
 		status, answer := s.post("/v1/score", demoRow)
 		if got := scoreOf(t, status, answer); got.Decision != want.Decision || got.Policy != want.Policy {
 			t.Errorf("policy %q: %s", file, answer)
+		}
+	}
+}
+
+func TestADirectoryPinsTheLiveVersion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	bundleAs(t, dir, "fraud", 2)
+	bundleAs(t, dir, "fraud", 3)
+	pin := filepath.Join(dir, "fraud/live")
+	if err := os.WriteFile(pin, []byte("2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(c *Config) { c.Models.Dir = dir })
+	status, answer := s.post("/v1/score", demoRow)
+	if got := scoreOf(t, status, answer); got.Version != 2 {
+		t.Error(answer)
+	}
+	for text, want := range map[string]string{"4": "pinned to version 4", "latest": "want the number of a version", "": "want the number"} {
+		if err := os.WriteFile(pin, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := Defaults()
+		c.Models.Dir = dir
+		_, err := New(c, Backends{Exporter: func(*telemetry.Metrics) http.Handler { return nil }}, nil, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", text, err, want)
 		}
 	}
 }

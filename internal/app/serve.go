@@ -7,15 +7,21 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 )
 
 // maxHeader bounds a request's headers, in bytes. net/http adds 4096.
 const maxHeader = 16 << 10
 
-// Serve answers requests on l until ctx ends. Then it takes no more connections, finishes what is in
-// flight within timeouts.drain, and returns nil; an error says what was cut short.
+// grace is how long clients with open connections are told to close them, before besra does.
+const grace = 300 * time.Millisecond
+
+// Serve answers requests on l until ctx ends. Then it takes no more connections, tells clients with each
+// answer to close theirs, finishes what is in flight within timeouts.drain, and returns nil; an error
+// says what was cut short.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	t := a.config.Timeouts
+	var unused unusedConns
 	s := &http.Server{
 		Handler:           a.gateway,
 		ReadHeaderTimeout: t.Header,
@@ -23,6 +29,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:      t.Answer,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         unused.track,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what clients do wrong
 
 		DisableGeneralOptionsHandler: true, // OPTIONS * is counted as any other request is
@@ -34,21 +41,30 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	a.ready.Store(false)
 	a.log.Info("stopping", "in_flight", a.metrics.InFlight.Value())
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.Drain)
-	defer cancel()
-	err := s.Shutdown(drain)
-	if err != nil {
-		// Connections on which nothing was asked yet keep Shutdown waiting, too: there is nothing to lose on them.
-		cut := a.metrics.InFlight.Value()
-		err = s.Close()
-		if cut > 0 {
-			err = errors.Join(fmt.Errorf("%d requests cut short: still in flight after %v", cut, t.Drain), err)
-		}
-	}
-	if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
+	a.ready.Store(false)
+	a.gateway.Drain()
+	err := l.Close()
+	if e := <-ended; !errors.Is(e, net.ErrClosed) {
 		err = errors.Join(err, e)
+	}
+	time.Sleep(min(grace, t.Drain))
+	unused.close()
+	return errors.Join(err, a.shutdown(context.WithoutCancel(ctx), s))
+}
+
+// shutdown finishes what is in flight, or cuts it short when its time is over.
+func (a *App) shutdown(ctx context.Context, s *http.Server) error {
+	t := a.config.Timeouts.Drain
+	ctx, cancel := context.WithTimeout(ctx, t)
+	defer cancel()
+	if s.Shutdown(ctx) == nil {
+		return nil
+	}
+	cut := a.metrics.InFlight.Value()
+	err := s.Close()
+	if cut > 0 {
+		err = errors.Join(fmt.Errorf("%d requests cut short: still in flight after %v", cut, t), err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -204,7 +205,7 @@ func (w *wire) answer() (*http.Response, string) {
 func (w *wire) closed() {
 	w.t.Helper()
 	rest, err := io.ReadAll(w.r)
-	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		w.t.Fatal("the server keeps the connection open")
 	}
 	if len(rest) > 0 {

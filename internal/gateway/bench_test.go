@@ -34,7 +34,7 @@ func BenchmarkScore(b *testing.B) {
 		b.Fatal(err)
 	}
 	m := telemetry.New(telemetry.Options{})
-	r, err := registry.New([]*registry.Model{registry.NewModel(bundle, nil, m)})
+	r, err := registry.New([]*registry.Model{registry.NewModel(bundle, nil, m)}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

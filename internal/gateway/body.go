@@ -17,7 +17,7 @@ func readBody(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) (
 		return buf, p
 	}
 	if r.ContentLength > limit {
-		w.Header()["Connection"] = []string{"close"} // the body is not worth reading to its end
+		w.Header()["Connection"] = closing // the body is not worth reading to its end
 		return buf, tooLong(limit)
 	}
 	buf = buf[:0]
@@ -32,7 +32,7 @@ func readBody(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) (
 		n, err := r.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if int64(len(buf)) > limit {
-			w.Header()["Connection"] = []string{"close"}
+			w.Header()["Connection"] = closing
 			return buf, tooLong(limit)
 		}
 		if err == io.EOF {

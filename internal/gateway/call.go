@@ -51,9 +51,25 @@ func (g *Gateway) read(c *call) *Problem {
 		return nil
 	}
 	if p := c.readSingle(); p != nil {
-		return p
+		return c.syntaxFirst(p)
 	}
 	return g.decode(c)
+}
+
+// syntaxFirst returns p, or what is wrong with the body's JSON, wherever in it: a body that is no JSON is
+// never judged by what it seems to say.
+func (c *call) syntaxFirst(p *Problem) *Problem {
+	if p.code == badJSON {
+		return p
+	}
+	c.scanner.Reset(c.body)
+	if _, err := c.scanner.Skip(); err != nil {
+		return fromJSON(err, "")
+	}
+	if broken := c.ended(); broken != nil {
+		return broken
+	}
+	return p
 }
 
 // guessed reads a single request as one for model m, and reports whether it is.

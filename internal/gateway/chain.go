@@ -28,6 +28,9 @@ func (g *Gateway) chain(route *telemetry.Route, next endpoint) http.Handler {
 			}
 		}()
 		setRequestID(w, r)
+		if g.draining.Load() {
+			w.Header()["Connection"] = closing
+		}
 		status = next(w, r)
 	})
 }
@@ -61,4 +64,5 @@ var (
 	problemType = []string{"application/problem+json"}
 	noStore     = []string{"no-store"}
 	retryAfter  = []string{"1"}
+	closing     = []string{"close"}
 )

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
@@ -36,6 +37,8 @@ type Gateway struct {
 	router  router
 	calls   sync.Pool // *call
 	schemas schemas
+
+	draining atomic.Bool
 }
 
 // New returns the gateway.
@@ -46,6 +49,9 @@ func New(o Options) *Gateway {
 	g.router = g.newRouter()
 	return g
 }
+
+// Drain makes every further answer tell its client to close the connection.
+func (g *Gateway) Drain() { g.draining.Store(true) }
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.router.of(r).ServeHTTP(w, r) }

@@ -82,7 +82,7 @@ func fraud(t *testing.T, m *telemetry.Metrics) *registry.Model {
 func newGateway(t *testing.T, s score.Scorer, change func(*Options)) *Gateway {
 	t.Helper()
 	m := telemetry.New(telemetry.Options{})
-	r, err := registry.New([]*registry.Model{fraud(t, m)})
+	r, err := registry.New([]*registry.Model{fraud(t, m)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,6 +159,7 @@ func TestWhatCannotBeScoredIsRefused(t *testing.T) {
 		"nothing":                     {``, 400, "bad-json", ""},
 		"no object":                   {`[]`, 400, "bad-json", ""},
 		"cut off":                     {`{"features":{"amount":1}`, 400, "bad-json", ""},
+		"a mistake before bad JSON":   {`{"event_id":1,"row":[1,0,null]} x`, 400, "bad-json", ""},
 		"more behind it":              {`{"features":{"amount":1}} x`, 400, "bad-json", ""},
 		"a duplicate feature":         {`{"features":{"amount":1,"amount":2}}`, 400, "bad-json", "amount"},
 		"a duplicate by escape":       {`{"features":{"amount":1,"\u0061mount":2}}`, 400, "bad-json", "amount"},

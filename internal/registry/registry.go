@@ -75,8 +75,9 @@ type Registry struct {
 	names  map[string]*Model // "fraud" is the live version, "fraud@3" that one
 }
 
-// New returns a registry of these models. The highest version of each name is the live one.
-func New(models []*Model) (*Registry, error) {
+// New returns a registry of these models. The live version of a name is the one that pins names, else the
+// highest.
+func New(models []*Model, pins map[string]int) (*Registry, error) {
 	if len(models) == 0 {
 		return nil, errors.New("no models")
 	}
@@ -91,13 +92,18 @@ func New(models []*Model) (*Registry, error) {
 		}
 		r.names[pinned] = m
 		m.Counters.Ready.Set(1)
-		if r.names[m.Name] == nil {
+		if version, ok := pins[m.Name]; r.names[m.Name] == nil && (!ok || version == m.Version) {
 			m.Live = true
 			r.names[m.Name] = m
 		}
 	}
+	for name, version := range pins {
+		if r.names[name] == nil {
+			return nil, fmt.Errorf("model %s is pinned to version %d, which is not served", name, version)
+		}
+	}
 	if r.models[0].Name == r.models[len(r.models)-1].Name {
-		r.only = r.models[0]
+		r.only = r.names[r.models[0].Name]
 	}
 	return r, nil
 }

@@ -21,7 +21,7 @@ func version(m *telemetry.Metrics, name string, v int) *Model {
 func several(t *testing.T) *Registry {
 	t.Helper()
 	m := telemetry.New(telemetry.Options{})
-	r, err := New([]*Model{version(m, "fraud", 3), version(m, "abuse", 0), version(m, "fraud", 10), version(m, "fraud", 9)})
+	r, err := New([]*Model{version(m, "fraud", 3), version(m, "abuse", 0), version(m, "fraud", 10), version(m, "fraud", 9)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestResolve(t *testing.T) {
 
 func TestTheOnlyModelNeedsNoName(t *testing.T) {
 	m := telemetry.New(telemetry.Options{})
-	r, err := New([]*Model{version(m, "fraud", 1), version(m, "fraud", 2)})
+	r, err := New([]*Model{version(m, "fraud", 1), version(m, "fraud", 2)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,10 +107,10 @@ func TestTheHighestVersionIsLive(t *testing.T) {
 
 func TestARegistryWantsModelsOnceEach(t *testing.T) {
 	m := telemetry.New(telemetry.Options{})
-	if _, err := New(nil); err == nil {
+	if _, err := New(nil, nil); err == nil {
 		t.Error("a registry of nothing")
 	}
-	_, err := New([]*Model{version(m, "fraud", 1), version(m, "abuse", 1), version(m, "fraud", 1)})
+	_, err := New([]*Model{version(m, "fraud", 1), version(m, "abuse", 1), version(m, "fraud", 1)}, nil)
 	if err == nil || !strings.Contains(err.Error(), "fraud@1 is given twice") {
 		t.Errorf("error %v", err)
 	}
@@ -150,5 +150,27 @@ func TestWhatCouldBeSelectedIsTold(t *testing.T) {
 	m.Labels = []string{"card", "account", "none"}
 	if got := m.OutputChoice(); !strings.Contains(got, "output: card, account, none") {
 		t.Error(got)
+	}
+}
+
+func TestAPinnedVersionIsLive(t *testing.T) {
+	m := telemetry.New(telemetry.Options{})
+	models := []*Model{version(m, "fraud", 9), version(m, "fraud", 10), version(m, "abuse", 2)}
+	r, err := New(models, map[string]int{"fraud": 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"fraud": 9, "fraud@10": 10, "abuse": 2} {
+		if got, err := r.Resolve([]byte(name)); err != nil || got.Version != want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if r, err = New(models[:2], map[string]int{"fraud": 9}); err != nil || r.Only().Version != 9 {
+		t.Errorf("%v, %v", r, err)
+	}
+	for _, pins := range []map[string]int{{"fraud": 8}, {"other": 1}} {
+		if _, err := New(models, pins); err == nil {
+			t.Errorf("%v: a pin to nothing", pins)
+		}
 	}
 }

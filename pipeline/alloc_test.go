@@ -1,0 +1,20 @@
+//go:build !race
+
+package pipeline
+
+import "testing"
+
+// The race detector allocates by itself.
+func TestPredictingAllocatesNothing(t *testing.T) {
+	p := compiled(t, boosted())
+	rows, dst := make([]float32, 2*64), make([]float64, 2*64)
+	if n := testing.AllocsPerRun(100, func() { _ = Predict(p, dst, rows, 0, 2) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	s := boosted()
+	s.Link = Link{Kind: Class}
+	p = compiled(t, s)
+	if n := testing.AllocsPerRun(100, func() { _ = Predict(p, dst, rows[:2], 0, 2) }); n != 0 {
+		t.Errorf("%v allocations for a class", n)
+	}
+}
