@@ -79,11 +79,17 @@ func readFile(path string) ([]byte, error) {
 		return nil, cause(err)
 	case info.IsDir():
 		return nil, errors.New("is a directory, not a model file")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is not a regular file; besra.Read takes any reader")
 	case info.Size() > MaxFile:
 		return nil, errTooLarge
 	}
-	data, err := os.ReadFile(path)
-	return data, cause(err)
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil // it has shrunk meanwhile; the format will say what is missing
+	}
+	return data[:n], cause(err)
 }
 
 // cause strips the path from an error, for a caller who names it.

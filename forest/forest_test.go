@@ -212,7 +212,8 @@ func TestRanksOfManyThresholds(t *testing.T) {
 		x := float64(float32(i) / 7)
 		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
 			{Feature: int32(i % 2), Value: x, Left: 1, Right: 2, DefaultLeft: i%3 == 0},
-			{Feature: Leaf, Value: float64(i)}, {Feature: Leaf, Value: float64(-2 * i)},
+			{Feature: Leaf, Value: float64(i)},
+			{Feature: Leaf, Value: float64(-2 * i)},
 		}})
 		up, down := float64(math.Nextafter32(float32(x), 1e9)), float64(math.Nextafter32(float32(x), -1e9))
 		rows = append(rows, x, up, up, down, down, x)

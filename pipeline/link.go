@@ -22,11 +22,12 @@ const (
 	Logistic              // 1 / (1 + exp(-Scale·x)) in double, LightGBM and CatBoost
 	Exp                   // exp(x) in double
 	SignedSquare          // sign(x)·x², LightGBM's reg_sqrt
+	Softplus              // log1p(exp(x)) in double, LightGBM's cross_entropy_lambda
 	linkCount
 )
 
 var linkNames = [linkCount]string{
-	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square",
+	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square", "softplus",
 }
 
 // A Link is a link function and its parameter.
@@ -96,6 +97,8 @@ func (l Link) one(x float64) float64 {
 		return libm.Exp(x)
 	case SignedSquare:
 		return math.Copysign(float64(x*x), x)
+	case Softplus:
+		return libm.Log1p(libm.Exp(x))
 	default:
 		return x
 	}

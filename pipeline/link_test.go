@@ -118,6 +118,7 @@ func TestLinksInDoubleGiveTheCLibrarysBits(t *testing.T) {
 		{Link{Kind: SignedSquare}, -inf, -inf},
 		{Link{Kind: Identity}, -1.5, -1.5},
 		{Link{Kind: Logistic32}, nan, nan},
+		{Link{Kind: Softplus}, 0, math.Ln2},
 		{Link{Kind: Hinge32}, nan, 0},
 		{Link{Kind: Hinge32}, math.SmallestNonzeroFloat32, 1},
 	} {
@@ -156,7 +157,7 @@ func TestLinksHaveNames(t *testing.T) {
 			t.Errorf("link %d has none", kind)
 		}
 	}
-	if got := (Link{Kind: linkCount}).String(); got != "Link(9)" {
+	if got := (Link{Kind: linkCount}).String(); got != "Link(10)" {
 		t.Errorf("one that is none is %q", got)
 	}
 	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Class: false, Identity: false, Exp32: false, Hinge32: false} {

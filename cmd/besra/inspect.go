@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/besra-ml/besra/internal/bundle"
@@ -242,7 +243,7 @@ func (i *inspection) printRest(line func(name, format string, args ...any)) {
 
 // String shows a column in a line.
 func (c *inspectedColumn) String() string {
-	text := fmt.Sprintf("%s  %s", c.Name, c.Type)
+	text := fmt.Sprintf("%s  %s", printable(c.Name), c.Type)
 	if n := len(c.Dictionary); n > 0 {
 		text += fmt.Sprintf(" of %d: %s", n, strings.Join(c.Dictionary[:min(n, 8)], ", "))
 		if n > 8 {
@@ -268,4 +269,12 @@ func (c *inspectedColumn) String() string {
 		text += "; " + c.Text
 	}
 	return text
+}
+
+// printable quotes a name that would not stay on its line, or would speak to the terminal.
+func printable(name string) string {
+	if q := strconv.Quote(name); len(q) != len(name)+2 {
+		return q
+	}
+	return name
 }

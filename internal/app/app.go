@@ -91,9 +91,6 @@ func (a *App) isReady() error {
 	return nil
 }
 
-// Handler returns the service's HTTP handler.
-func (a *App) Handler() http.Handler { return a.gateway }
-
 // Models returns the models that are served.
 func (a *App) Models() []*registry.Model { return a.models.Models() }
 

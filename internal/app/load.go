@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/besra-ml/besra/internal/strictyaml"
@@ -61,7 +60,7 @@ func (s Setting) Env() string {
 const defaultFile = "besra.yaml"
 
 func loadFile(path string, settings []Setting, from Origins) error {
-	data, err := os.ReadFile(cmp.Or(path, defaultFile))
+	data, err := strictyaml.ReadFile(cmp.Or(path, defaultFile))
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/besra-ml/besra/internal/nearest"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/strictyaml"
 )
 
 // load reads the models to serve, and into pins the versions that directories pin.
@@ -65,7 +66,7 @@ func (a *App) policies() (policy.Set, error) {
 	if a.config.Policy == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(a.config.Policy)
+	data, err := strictyaml.ReadFile(a.config.Policy)
 	if err != nil {
 		return nil, err
 	}

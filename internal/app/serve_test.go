@@ -140,7 +140,7 @@ func TestReadyUntilToldToStop(t *testing.T) {
 	// Connections that were open before are still answered while besra stops.
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/ping": 503} {
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		s.gateway.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != want {
 			t.Errorf("%s while stopping: %d %s", path, w.Code, w.Body)
 		}

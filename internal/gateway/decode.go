@@ -95,6 +95,9 @@ func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Ev
 		if err != nil {
 			return fromJSON(err, f.column.Name)
 		}
+		if f.isMissing(x) {
+			return nil
+		}
 		row[i] = x
 		if x >= f.low && x <= f.high {
 			return nil
@@ -122,6 +125,11 @@ func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Ev
 	default:
 		return f.mismatch(s, kind)
 	}
+}
+
+// isMissing reports whether x is the number that stands for missing, in the model's width.
+func (f *field) isMissing(x float64) bool {
+	return x == f.missing || f.limit == float32Limit && float32(x) == float32(f.missing)
 }
 
 // check turns an error of the scanner into a problem of this field.

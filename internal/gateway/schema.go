@@ -22,6 +22,7 @@ type field struct {
 	column       besra.Column
 	low, high    float64 // the declared bounds, within limit
 	limit        float64 // beyond ±limit the model's width has no finite number
+	missing      float64 // a number that stands for missing; NaN: none
 	refuseBounds bool
 	needed       bool // missing is refused
 }
@@ -35,7 +36,7 @@ func newSchema(m *registry.Model, ignoreUnknown bool) (*schema, error) {
 	bits, _ := m.Engine.Bits()
 	for i, c := range m.Columns {
 		names = append(names, c.Name)
-		f := field{column: c, limit: math.Inf(1)}
+		f := field{column: c, limit: math.Inf(1), missing: m.Missing}
 		if bits == 32 {
 			f.limit = float32Limit
 		}

@@ -10,8 +10,8 @@
 // product that is rounded before it is added says so with a conversion, float64(a*b), because Go may fuse a
 // bare a*b + c on some platforms, across statements and inlined calls too.
 //
-// Expf, Logf, Exp and Log follow the algorithms and coefficients of Arm Optimized Routines; Log1p and Expm1
-// those of FreeBSD's msun. NOTICE has their licences.
+// Expf, Logf and Exp follow the algorithms and coefficients of Arm Optimized Routines, Log1p those of
+// FreeBSD's msun. NOTICE has their licences.
 package libm
 
 //go:generate go run gen.go

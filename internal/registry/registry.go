@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,8 @@ type Model struct {
 	Values   int              // values of a row
 	Bits     int              // width of margins and values
 	Labels   []string
-	Output   int // index of the value that is the score; -1 when none is selected
+	Missing  float64 // a number that stands for missing; NaN: none
+	Output   int     // index of the value that is the score; -1 when none is selected
 
 	Policy   *policy.Policy // nil: no decisions
 	Counters *telemetry.Model
@@ -49,8 +51,13 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 	for i, f := range b.Features {
 		names[i] = f.Name
 	}
+	missing := math.NaN()
+	if b.Missing != nil {
+		missing = *b.Missing
+	}
 	return &Model{
-		Name: b.Name, Version: b.Version, Proven: b.Proven, Digest: b.Digest,
+		Missing: missing,
+		Name:    b.Name, Version: b.Version, Proven: b.Proven, Digest: b.Digest,
 		Engine: b.Model, Columns: b.Columns(), Features: b.Features,
 		Outputs: b.Model.Outputs(), Values: b.Model.Values(), Bits: bits,
 		Labels: b.Model.Labels(), Output: b.Output,

@@ -9,6 +9,8 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -24,6 +26,16 @@ const (
 	maxDepth = 32      // maps and lists in one another
 	maxKeys  = 8192    // members of one map: checking them for duplicates takes quadratic time
 )
+
+// ReadFile reads a document's file; of a larger one than Parse takes, only so much that Parse will say so.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxSize+1))
+}
 
 // A Node is a value of a document, and where it stands.
 type Node struct {

@@ -114,6 +114,10 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "\nnot sent  %12s  no connection was free; latency below leaves them out", grouped(r.Unsent))
 	}
 	fmt.Fprintf(&b, "\n\n%-8s %9s %9s %9s %9s %9s\n", "ms", "p50", "p90", "p99", "p99.9", "max")
+	millis := millis
+	if r.Answered+r.Failed == 0 {
+		millis = func(float64) string { return "-" } // there was nothing to time
+	}
 	row := func(name string, s Summary, from string) {
 		fmt.Fprintf(&b, "%-8s %9s %9s %9s %9s %9s  %s\n", name, millis(s.P50), millis(s.P90), millis(s.P99), millis(s.P999), millis(s.Max), from)
 	}
