@@ -40,7 +40,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	bodies := filepath.Join(temp, "bodies.jsonl")
 	if err := writeBodies(bodies, rows); err != nil {
 		return err

@@ -15,7 +15,7 @@ type settingFlags struct {
 	given map[string]string // what was said, by setting
 }
 
-// settingFlags adds the flags of all settings to fs.
+// addSettings adds the flags of all settings to fs.
 func addSettings(fs *flag.FlagSet, defaults app.Config) *settingFlags {
 	s := &settingFlags{given: map[string]string{}}
 	fs.StringVar(&s.file, "config", "", "settings `file` (default besra.yaml, if it is there)")

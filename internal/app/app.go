@@ -69,7 +69,8 @@ func (a *App) scorer() score.Scorer {
 	return score.Measured(s, a.metrics) // outermost, so that it sees everything
 }
 
-// warm scores a row with every model, so that ready means that scoring works.
+// warm predicts a row with every model, so that ready means that scoring works. It leaves out what counts: a
+// made-up row is nobody's.
 func (a *App) warm() error {
 	for _, m := range a.models.Models() {
 		row := make([]float64, len(m.Columns))

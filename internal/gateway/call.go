@@ -36,10 +36,11 @@ const (
 
 // release gives the call back, unless a rare large request has made it large.
 func (g *Gateway) release(c *call) {
-	if cap(c.body) > keepBytes || cap(c.out) > keepBytes || cap(c.scored.Events) > keepEvents {
+	if cap(c.body) > keepBytes || cap(c.out) > keepBytes || cap(c.items) > keepEvents {
 		return
 	}
-	c.scored.Model = nil
+	c.scored.Model, c.guess = nil, nil
+	clear(c.void)
 	g.calls.Put(c)
 }
 
@@ -123,15 +124,12 @@ func (g *Gateway) decode(c *call) *Problem {
 }
 
 // evaluate scores what was decoded; begun is when decoding was.
-func (g *Gateway) evaluate(ctx context.Context, c *call, begun time.Time) *Problem {
+func (g *Gateway) evaluate(ctx context.Context, c *call, begun time.Time) error {
 	b := &c.scored
 	b.Begun = time.Now()
 	c.decoding = b.Begun.Sub(begun)
-	g.metrics.Stages.Decode.ObserveDuration(c.decoding)
-	if err := g.Scorer.Score(ctx, b); err != nil {
-		return g.failed(ctx, err)
-	}
-	return nil
+	g.Metrics.Stages.Decode.ObserveDuration(c.decoding)
+	return g.Scorer.Score(ctx, b)
 }
 
 // smallAnswer is the size up to which net/http finds an answer's length itself, in bytes.
@@ -145,7 +143,7 @@ func (g *Gateway) answer(w http.ResponseWriter, c *call) int {
 	if len(c.out) >= smallAnswer {
 		h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
 	}
-	g.metrics.Stages.Encode.ObserveDuration(time.Since(c.scored.Begun) - c.scored.Took)
+	g.Metrics.Stages.Encode.ObserveDuration(time.Since(c.scored.Begun) - c.scored.Took)
 	_, _ = w.Write(c.out) // whoever asked may have gone
 	return http.StatusOK
 }

@@ -18,10 +18,10 @@ type endpoint func(w http.ResponseWriter, r *http.Request) int
 func (g *Gateway) chain(route *telemetry.Route, next endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		g.metrics.InFlight.Inc()
+		g.Metrics.InFlight.Inc()
 		status := http.StatusInternalServerError
 		defer func() {
-			g.metrics.InFlight.Dec()
+			g.Metrics.InFlight.Dec()
 			route.Answered(status, time.Since(start))
 			if p := recover(); p != nil {
 				g.panicked(w, r, p)
@@ -40,7 +40,7 @@ func (g *Gateway) panicked(w http.ResponseWriter, r *http.Request, p any) {
 	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
 		panic(p)
 	}
-	g.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", w.Header().Get("X-Request-Id")),
+	g.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", w.Header().Get("X-Request-Id")),
 		slog.String("what", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 	g.refuse(w, internal.of("", "the log has more, by the request's id"))
 }

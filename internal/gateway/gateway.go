@@ -32,8 +32,6 @@ type Options struct {
 // A Gateway answers HTTP requests.
 type Gateway struct {
 	Options
-	metrics *telemetry.Metrics
-	log     *slog.Logger
 	router  router
 	calls   sync.Pool // *call
 	schemas schemas
@@ -43,7 +41,7 @@ type Gateway struct {
 
 // New returns the gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, metrics: o.Metrics, log: o.Log}
+	g := &Gateway{Options: o}
 	g.schemas.ignoreUnknown = o.IgnoreUnknown
 	g.calls.New = func() any { return newCall() }
 	g.router = g.newRouter()

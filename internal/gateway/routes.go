@@ -47,10 +47,10 @@ const nameParameter = "{name}"
 func (g *Gateway) newRouter() router {
 	t := router{
 		paths: map[string]*served{}, below: map[string]*served{},
-		lost: g.chain(g.metrics.Route(telemetry.OtherRoute), g.noRoute),
+		lost: g.chain(g.Metrics.Route(telemetry.OtherRoute), g.noRoute),
 	}
 	for _, r := range g.routes() {
-		counted := g.metrics.Route(r.path)
+		counted := g.Metrics.Route(r.path)
 		s := &served{r.method, g.chain(counted, r.endpoint), g.chain(counted, g.wrongMethod(r.method))}
 		if parent, ok := strings.CutSuffix(r.path, nameParameter); ok {
 			t.below[parent] = s

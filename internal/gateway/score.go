@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -26,8 +25,8 @@ func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
 	if c.void[0] != nil {
 		return g.refuse(w, c.void[0])
 	}
-	if p := g.evaluate(r.Context(), c, begun); p != nil {
-		return g.refuse(w, p)
+	if err := g.evaluate(r.Context(), c, begun); err != nil {
+		return g.failed(w, r, err)
 	}
 	c.out = appendSingle(c.out[:0], &c.scored)
 	return g.answer(w, c)
@@ -48,8 +47,8 @@ func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
 	if p := g.decode(c); p != nil {
 		return g.refuse(w, p)
 	}
-	if p := g.evaluate(r.Context(), c, begun); p != nil {
-		return g.refuse(w, p)
+	if err := g.evaluate(r.Context(), c, begun); err != nil {
+		return g.failed(w, r, err)
 	}
 	c.out = appendBatch(c.out[:0], &c.scored, c.void)
 	return g.answer(w, c)
@@ -81,7 +80,8 @@ func (g *Gateway) find(name []byte) (*registry.Model, *Problem) {
 }
 
 // failed logs why nothing could be scored, which the client need not know.
-func (g *Gateway) failed(ctx context.Context, err error) *Problem {
-	g.log.LogAttrs(ctx, slog.LevelError, "scoring failed", slog.Any("error", err))
-	return internal.of("", "")
+func (g *Gateway) failed(w http.ResponseWriter, r *http.Request, err error) int {
+	g.Log.LogAttrs(r.Context(), slog.LevelError, "scoring failed",
+		slog.String("request", w.Header().Get("X-Request-Id")), slog.Any("error", err))
+	return g.refuse(w, internal.of("", "the log has more, by the request's id"))
 }

@@ -37,7 +37,7 @@ type Batch struct {
 type Event struct {
 	ID       []byte    // the client's id for it, nil when it gave none
 	Refused  error     // why the event cannot be scored; its row is then void and its result absent
-	Warnings []Warning // what the client should know, in the order of the features
+	Warnings []Warning // what the client should know, in the order of the request
 	Result   Result
 }
 

@@ -13,10 +13,11 @@ import (
 
 // full is a report with large numbers.
 func full() (Options, Report) {
-	return Options{
+	o := Options{
 		URL: "http://127.0.0.1:41231", Model: "fraud", Duration: 10 * time.Second, Currency: "EUR",
 		Cutoffs: Cutoffs{Review: 0.0725, Decline: 0.8512}, Terminal: true,
-	}, Report{
+	}
+	r := Report{
 		Payments: 20_000, Answered: 19_990, Failed: 10, Failures: map[string]int{"timeout": 10},
 		Elapsed: 10 * time.Second, Rate: 1999, P50: 123 * time.Microsecond, P99: 1234 * time.Microsecond, Max: 1234 * time.Millisecond,
 		Approve:    Class{19_500, 44, 123_456_789, 345_678},
@@ -24,6 +25,7 @@ func full() (Options, Report) {
 		Decline:    Class{190, 120, 23_456_789, 12_345_678},
 		ReviewCost: 150_000,
 	}
+	return o, r
 }
 
 var escape = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
