@@ -36,8 +36,15 @@ func newEvaluator(f *Forest, p *program) *Evaluator {
 // by depth, so that those in lockstep end together; the sum runs in the forest's own order.
 const window = 64
 
-// block is how many rows a batch takes through a window at once.
-const block = 64
+// blockRows bounds how many rows a batch takes through a window at once, and blockKeys the memory of their
+// keys, in bytes, so that it stays in a cache beside the trees.
+const (
+	blockRows = 64
+	blockKeys = 256 << 10
+)
+
+// block returns how many rows a batch takes at once.
+func (p *program) block() int { return max(8, min(blockRows, blockKeys/(8*p.keys()))) }
 
 // scratch is the memory of one call.
 type scratch struct {
@@ -72,9 +79,9 @@ func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to
 	for f.Features > 0 && len(rows) >= f.Features {
 		n := 1
 		if len(rows) >= 8*f.Features {
-			n = min(len(rows)/f.Features, block)
-			if len(s.payloads) < block*lanes {
-				s.resize(p, f, block)
+			n = min(len(rows)/f.Features, p.block())
+			if len(s.payloads) < n*lanes {
+				s.resize(p, f, p.block())
 			}
 		}
 		load(p, s, f, rows[:n*f.Features])
