@@ -78,10 +78,12 @@ const (
 	castCount
 )
 
-// A Set is a set of categories, from 0.
+// A Set is a set of categories, from 0. It has words for the range of its categories only, since one may be
+// large and alone.
 type Set struct {
-	Bits []uint64 // bit c%64 of word c/64 says whether category c is in
-	Cast Cast
+	First uint32   // the word that Bits begins with
+	Bits  []uint64 // bit c%64 of word c/64-First says whether category c is in
+	Cast  Cast
 }
 
 // category returns the category that x becomes; ok is false when it becomes none.
@@ -98,7 +100,8 @@ func (c Cast) category(x float64) (category uint64, ok bool) {
 // Has reports whether x is in the set.
 func (s *Set) Has(x float64) bool {
 	c, ok := s.Cast.category(x)
-	return ok && c/64 < uint64(len(s.Bits)) && s.Bits[c/64]>>(c%64)&1 != 0
+	word := c/64 - uint64(s.First) // far beyond Bits when it is before them
+	return ok && word < uint64(len(s.Bits)) && s.Bits[word]>>(c%64)&1 != 0
 }
 
 // A Line is a leaf that is a linear function of the row: Constant plus the sum of Coefficients[i] times

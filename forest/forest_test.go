@@ -44,7 +44,7 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 		for i := range bits {
 			bits[i] = r.Uint64()
 		}
-		f.Sets = append(f.Sets, Set{Bits: bits, Cast: Cast(r.IntN(int(castCount)))})
+		f.Sets = append(f.Sets, Set{First: uint32(r.IntN(2)), Bits: bits, Cast: Cast(r.IntN(int(castCount)))})
 	}
 	for range 6 {
 		if s.vectors {

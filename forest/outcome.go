@@ -2,7 +2,7 @@ package forest
 
 import (
 	"cmp"
-	"encoding/binary"
+	"hash/maphash"
 	"math"
 	"slices"
 )
@@ -92,48 +92,60 @@ func (o *outcomes) ask(f *Forest, t *Tree, known int) (added []asked, cost int) 
 	return added, cost
 }
 
-// arrange puts outcomes that one look-up can decide side by side, makes their tables, and gives all
-// outcomes their slots.
+// arrange makes tables of outcomes that one look-up can decide, and gives all outcomes their slots: those of
+// the tables first.
 func (o *outcomes) arrange(f *Forest, all []asked) {
-	slices.SortStableFunc(all, func(a, b asked) int {
-		return cmp.Or(cmp.Compare(a.op, b.op)*-1, cmp.Compare(a.feature, b.feature), cmp.Compare(a.cast, b.cast), cmp.Compare(a.missing, b.missing))
-	})
-	for i := range all {
-		o.slots[all[i].outcome] = i
-	}
-	for len(all) > 0 && all[0].op == In {
+	slices.SortStableFunc(all, func(a, b asked) int { return a.compare(b) })
+	budget := tableBudget(f)
+	var looked, loose []asked
+	for len(all) > 0 {
 		n := 1
-		for n < len(all) && all[n].op == In && all[n].feature == all[0].feature && all[n].cast == all[0].cast && all[n].missing == all[0].missing {
+		for n < len(all) && all[n].compare(all[0]) == 0 {
 			n++
 		}
-		t, ok := newTable(f, all[:n])
-		if !ok {
-			break
+		if t, ok := newTable(f, all[:n], budget); ok {
+			budget -= len(t.bits)
+			o.tables = append(o.tables, t)
+			looked = append(looked, all[:n]...)
+		} else {
+			loose = append(loose, all[:n]...)
 		}
-		o.tables = append(o.tables, t)
 		all = all[n:]
 	}
-	for _, a := range all {
+	for _, a := range loose {
 		o.loose = append(o.loose, *a.split)
 	}
+	for i, a := range append(looked, loose...) {
+		o.slots[a.outcome] = i
+	}
+}
+
+// compare orders outcomes so that those that a table may decide together are equal.
+func (a asked) compare(b asked) int {
+	return cmp.Or(cmp.Compare(a.op, b.op), cmp.Compare(a.feature, b.feature),
+		cmp.Compare(a.cast, b.cast), cmp.Compare(a.missing, b.missing))
 }
 
 // firstEqual returns, for each set, the index of the first that equals it.
 func firstEqual(sets []Set) []int32 {
 	same := make([]int32, len(sets))
-	seen := make(map[string]int32, len(sets))
-	var content []byte
+	alike := make(map[uint64][]int32, len(sets)) // by hash
+	seed := maphash.MakeSeed()
 	for i := range sets {
-		content = append(content[:0], byte(sets[i].Cast))
-		for _, w := range sets[i].Bits {
-			content = binary.LittleEndian.AppendUint64(content, w)
+		s := &sets[i]
+		hash := maphash.Comparable(seed, [2]uint64{uint64(s.First), uint64(s.Cast)})
+		for _, w := range s.Bits {
+			hash = maphash.Comparable(seed, [2]uint64{hash, w})
 		}
-		first, ok := seen[string(content)]
-		if !ok {
-			first = int32(i)
-			seen[string(content)] = first
+		same[i] = int32(i)
+		for _, j := range alike[hash] {
+			if t := &sets[j]; t.First == s.First && t.Cast == s.Cast && slices.Equal(t.Bits, s.Bits) {
+				same[i] = j
+			}
 		}
-		same[i] = first
+		if same[i] == int32(i) {
+			alike[hash] = append(alike[hash], int32(i))
+		}
 	}
 	return same
 }

@@ -13,17 +13,29 @@ type table struct {
 	bits       []uint64
 }
 
-// maxTable bounds a table, in words: 64 MiB.
-const maxTable = 8 << 20
+// tableBudget returns how many words the tables of a forest may take: half a MiB, and four times what its
+// sets do, so that a small file with a large category stays small.
+func tableBudget(f *Forest) int {
+	words := 64 << 10
+	for i := range f.Sets {
+		words += 4 * len(f.Sets[i].Bits)
+	}
+	return words
+}
 
 // newTable makes the table of outcomes that differ in their set and default direction only. It reports false
-// for those that a table cannot decide: where zeros are missing, or categories too many.
-func newTable(f *Forest, all []asked) (table, bool) {
+// for those that a table cannot decide: other splits than by sets, zeros that are missing, or more categories
+// than the budget has words for.
+func newTable(f *Forest, all []asked, budget int) (table, bool) {
 	t := table{feature: all[0].feature, cast: all[0].cast, count: len(all), words: (len(all) + 63) / 64}
-	for _, a := range all {
-		t.categories = max(t.categories, 64*len(f.Sets[a.set].Bits))
+	if all[0].op != In || all[0].missing == ZeroAndNaN {
+		return table{}, false
 	}
-	if all[0].missing == ZeroAndNaN || (t.categories+2)*t.words > maxTable {
+	for _, a := range all {
+		s := &f.Sets[a.set]
+		t.categories = max(t.categories, 64*(int(s.First)+len(s.Bits)))
+	}
+	if (t.categories+2)*t.words > budget {
 		return table{}, false
 	}
 	t.bits = make([]uint64, (t.categories+2)*t.words)

@@ -11,6 +11,7 @@ const (
 	MaxFeatures = 1 << 24
 	MaxOutputs  = 1 << 16
 	MaxNodes    = 1 << 30
+	maxCategory = 1 << 32
 )
 
 // validate is the one gate between a parsed file and an evaluator: what passes can be evaluated
@@ -56,6 +57,9 @@ func (f *Forest) validate() error {
 	for i := range f.Sets {
 		if f.Sets[i].Cast >= castCount {
 			return fmt.Errorf("category set %d: unknown cast %d", i, f.Sets[i].Cast)
+		}
+		if last := uint64(f.Sets[i].First) + uint64(len(f.Sets[i].Bits)); last > maxCategory/64 {
+			return fmt.Errorf("category set %d: categories up to %d", i, 64*last)
 		}
 	}
 	for i := range f.Lines {

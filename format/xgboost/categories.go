@@ -3,6 +3,7 @@ package xgboost
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/besra-ml/besra/forest"
 )
@@ -86,18 +87,15 @@ func (s *setReader) next(r *reader, node int) (int32, error) {
 	begin, size := s.begins[s.used], s.sizes[s.used]
 	s.used++
 	list := s.categories[begin : begin+size]
-	words := 0
-	for _, c := range list {
-		words = max(words, int(c)/64+1)
-	}
-	// A set takes a bit for every category up to its greatest: four bytes of file could ask for 2 MB.
+	first, last := slices.Min(list)/64, slices.Max(list)/64
+	// A set takes a bit for every category between its ends: eight bytes of file could ask for 2 MB.
 	t := &r.trees
-	if t.setBytes += 8 * words; t.setBytes > 16<<20+32*r.size {
+	if t.setBytes += 8 * int(last-first+1); t.setBytes > 4<<20+32*r.size {
 		return 0, fmt.Errorf("the category sets up to here take %d bytes, from a file of %d", t.setBytes, r.size)
 	}
-	set := forest.Set{Bits: make([]uint64, words), Cast: forest.Truncate}
+	set := forest.Set{First: uint32(first), Bits: make([]uint64, last-first+1), Cast: forest.Truncate}
 	for _, c := range list {
-		set.Bits[c/64] |= 1 << (c % 64)
+		set.Bits[c/64-first] |= 1 << (c % 64)
 	}
 	t.sets = append(t.sets, set)
 	return int32(len(t.sets) - 1), nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/besra-ml/besra/forest"
 	"github.com/besra-ml/besra/pipeline"
+	"unicode"
 )
 
 // A reader takes what it needs from a document, in whatever order it comes. What depends on several
@@ -49,7 +50,16 @@ func in(place string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", place, err)
+	return fmt.Errorf("%s: %w", printable(place), err)
+}
+
+// printable returns a member's name as an error may show it: a file can have any.
+func printable(name string) string {
+	const most = 60
+	if len(name) > most || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%.60q", name)
+	}
+	return name
 }
 
 func (r *reader) document() error {

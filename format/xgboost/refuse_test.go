@@ -194,14 +194,35 @@ func TestCategorySetsAreBounded(t *testing.T) {
 	for i := range 400 {
 		x := treeOf(doc, i)
 		x["split_type"] = []uint8{1, 0, 0}
-		x["categories"], x["categories_nodes"] = []int32{noCategory - 1}, []int32{0}
-		x["categories_segments"], x["categories_sizes"] = []int64{0}, []int64{1}
+		x["categories"], x["categories_nodes"] = []int32{0, noCategory - 1}, []int32{0}
+		x["categories_segments"], x["categories_sizes"] = []int64{0}, []int64{2}
 	}
 	data := toUBJ(doc)
 	var err error
 	used := allocated(func() { _, err = Read(data) })
 	wantError(t, err, "the category sets up to here take")
-	if used > 40<<20+40*uint64(len(data)) {
+	if used > 10<<20+80*uint64(len(data)) {
+		t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
+	}
+}
+
+// TestALoneLargeCategoryIsSmall has stumps on many columns, each on one category near the greatest.
+func TestALoneLargeCategoryIsSmall(t *testing.T) {
+	doc := synthetic(16, 1, 16)
+	for i := range 16 {
+		x := treeOf(doc, i)
+		x["split_indices"] = []int32{int32(i), 0, 0}
+		x["split_type"] = []uint8{1, 0, 0}
+		x["categories"], x["categories_nodes"] = []int32{noCategory/2 - int32(i)}, []int32{0}
+		x["categories_segments"], x["categories_sizes"] = []int64{0}, []int64{1}
+	}
+	data := toUBJ(doc)
+	used := allocated(func() {
+		if err := read(data); err != nil {
+			t.Error(err)
+		}
+	})
+	if used > 1<<20+10*uint64(len(data)) {
 		t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
 	}
 }

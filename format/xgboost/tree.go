@@ -21,7 +21,8 @@ type treeReader struct {
 	nodes       int
 	size        int // of vector leaves; 0 or 1: scalars
 	id          int64
-	baseWeights int // where they begin
+	baseWeights int  // where they begin
+	placed      bool // the file has leaf_weights
 	lengths     []arrayLength
 }
 
@@ -36,7 +37,7 @@ func (t *treeReader) read() (savedTree, error) {
 	t.defaultLeft, t.kind = t.defaultLeft[:0], t.kind[:0]
 	t.value, t.leaves, t.lengths = t.value[:0], t.leaves[:0], t.lengths[:0]
 	t.sets.reset()
-	t.nodes, t.size, t.id, t.baseWeights = -1, 0, -1, 0
+	t.nodes, t.size, t.id, t.baseWeights, t.placed = -1, 0, -1, 0, false
 
 	if err := t.object(t.member); err != nil {
 		return savedTree{}, err
@@ -70,6 +71,7 @@ func (t *treeReader) member(key []byte) (err error) {
 	case "split_type":
 		t.kind, err = t.ints(t.kind)
 	case "leaf_weights":
+		t.placed = true
 		t.leaves, err = t.floats(t.leaves)
 	case "base_weights":
 		t.baseWeights = t.at()
@@ -154,7 +156,7 @@ func (t *treeReader) scalarNodes(nodes []forest.Node) error {
 // vectorNodes fills nodes of a tree with vector leaves. From 3.2 on a leaf's right child is its place in
 // leaf_weights; earlier files have a vector for every node, in base_weights.
 func (t *treeReader) vectorNodes(nodes []forest.Node) error {
-	everyNode := len(t.leaves) == 0
+	everyNode := !t.placed
 	if everyNode && t.baseWeights > 0 {
 		after := t.at()
 		t.seek(t.baseWeights)

@@ -27,7 +27,7 @@ type Stream struct {
 	Rows atomic.Int64 // how many have been written
 }
 
-// blockRows is how many rows are scored at once.
+// blockRows is how many rows are scored at once, at most.
 const blockRows = 256
 
 // A job is a chunk on its way: read, then scored by a worker, then written.
@@ -98,11 +98,16 @@ func (s *Stream) open(ctx context.Context, r io.Reader) (*Reader, error) {
 	}
 }
 
+// results is how much memory the results of a chunk or a block of rows may take, in bytes, about.
+const results = 1 << 20
+
+// block returns how many rows are scored at once.
+func (s *Stream) block() int { return max(1, min(blockRows, results/(8*max(s.Numbers, 1)))) }
+
 // chunk returns how many bytes to read at once, so that their results take about a megabyte at most.
 func (s *Stream) chunk() int {
-	const results = 1 << 20
 	perRow := max(s.Numbers, 1) * 8
-	return min(chunkSize, max(results/perRow*2*len(s.Columns), 256))
+	return min(chunkSize, max(results/perRow*2*len(s.Columns), 16))
 }
 
 // read cuts the file into jobs.
@@ -137,7 +142,7 @@ func (c *conveyor) read(ctx context.Context, d *Reader) {
 // score is a worker.
 func (c *conveyor) score(ctx context.Context) {
 	scorer := c.Scorer()
-	block := make([]float64, 0, blockRows*len(c.layout.columns))
+	block := make([]float64, 0, c.block()*len(c.layout.columns))
 	var cells cells
 	for {
 		select {
