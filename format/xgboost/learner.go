@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/besra-ml/besra/forest"
 	"github.com/besra-ml/besra/pipeline"
-	"unicode"
 )
 
 // A reader takes what it needs from a document, in whatever order it comes. What depends on several
