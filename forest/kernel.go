@@ -118,6 +118,29 @@ func (p *program) run(s *scratch, f *Forest, dst []float64, n, from, to int) {
 		}
 	}
 	first, last := f.Round(from), f.Round(to)
+	if p.mask != nil && p.inline && k == 1 {
+		p.maskRows(s, dst[:n], first, last)
+	} else {
+		p.walkRows(s, f, dst, n, first, last)
+	}
+	for r := range n {
+		f.finish(dst[r*k:(r+1)*k], to-from)
+	}
+}
+
+// maskRows adds the leaves of the trees [first, last) to one sum a row, by the mask kernel.
+func (p *program) maskRows(s *scratch, dst []float64, first, last int) {
+	if first == last {
+		return
+	}
+	for r := range dst {
+		dst[r] = float64(maskSum(&p.mask.trees[first], last-first, &s.ranks[r], float32(dst[r])))
+	}
+}
+
+// walkRows adds the leaves of the trees [first, last) to the sums of n rows, window by window.
+func (p *program) walkRows(s *scratch, f *Forest, dst []float64, n, first, last int) {
+	k := f.Outputs
 	for w := first / window; w*window < last; w++ {
 		p.walkWindow(s, f, w, n)
 		lo, hi := max(first, w*window), min(last, (w+1)*window)
@@ -125,9 +148,6 @@ func (p *program) run(s *scratch, f *Forest, dst []float64, n, from, to int) {
 			payloads := s.payloads[r*lanes:][:window]
 			p.sum(f, dst[r*k:(r+1)*k], payloads[lo-w*window:hi-w*window], lo, s.row(f, r))
 		}
-	}
-	for r := range n {
-		f.finish(dst[r*k:(r+1)*k], to-from)
 	}
 }
 

@@ -41,6 +41,27 @@ more:
 	VZEROUPPER
 	RET
 
+// WALK compares what every split asks for, a rank of the row, with the split's own: where it is not below, the row
+// goes right. It leaves in BX 64 and the number of the leaf that a row, its ranks in Z1 and Z2, reaches in the tree at SI.
+#define WALK \
+	VMOVDQU64 (SI), Z0         \
+	VPERMI2B  Z2, Z1, Z0       \
+	VPCMPUB   $5, 64(SI), Z0, K1 \
+	KMOVQ     K1, AX           \
+	MOVL      $1, BX           \
+	BTQ       BX, AX           \
+	ADCQ      BX, BX           \
+	BTQ       BX, AX           \
+	ADCQ      BX, BX           \
+	BTQ       BX, AX           \
+	ADCQ      BX, BX           \
+	BTQ       BX, AX           \
+	ADCQ      BX, BX           \
+	BTQ       BX, AX           \
+	ADCQ      BX, BX           \
+	BTQ       BX, AX           \
+	ADCQ      BX, BX
+
 // func maskWalk(trees *maskTree, n int, ranks *[128]uint8, payloads *uint32)
 TEXT ·maskWalk(SB), NOSPLIT, $0-32
 	MOVQ      trees+0(FP), SI
@@ -52,31 +73,40 @@ TEXT ·maskWalk(SB), NOSPLIT, $0-32
 	JMP       more
 
 walk:
-	VMOVDQU64 (SI), Z0
-	VPERMI2B  Z2, Z1, Z0               // the rank that each split asks for
-	VPCMPUB   $5, 64(SI), Z0, K1       // not below the split's own: right
-	KMOVQ     K1, AX
-	MOVL      $1, BX
-	BTQ       BX, AX
-	ADCQ      BX, BX
-	BTQ       BX, AX
-	ADCQ      BX, BX
-	BTQ       BX, AX
-	ADCQ      BX, BX
-	BTQ       BX, AX
-	ADCQ      BX, BX
-	BTQ       BX, AX
-	ADCQ      BX, BX
-	BTQ       BX, AX
-	ADCQ      BX, BX                   // 64 and the leaf
-	MOVL      -128(SI)(BX*4), R8       // 64 + 64 - 4*64
-	MOVL      R8, (DI)
-	ADDQ      $384, SI                 // the size of a maskTree
-	ADDQ      $4, DI
-	DECQ      CX
+	WALK
+	MOVL -128(SI)(BX*4), R8 // 64 + 64 - 4*64
+	MOVL R8, (DI)
+	ADDQ $384, SI           // the size of a maskTree
+	ADDQ $4, DI
+	DECQ CX
 
 more:
 	TESTQ CX, CX
 	JG    walk
+	VZEROUPPER
+	RET
+
+// func maskSum(trees *maskTree, n int, ranks *[128]uint8, sum float32) float32
+//
+// The additions are a chain, but each is done while later trees are walked.
+TEXT ·maskSum(SB), NOSPLIT, $0-36
+	MOVQ      trees+0(FP), SI
+	MOVQ      n+8(FP), CX
+	MOVQ      ranks+16(FP), DX
+	VMOVSS    sum+24(FP), X3
+	VMOVDQU64 (DX), Z1
+	VMOVDQU64 64(DX), Z2
+	JMP       more
+
+walk:
+	WALK
+	VADDSS -128(SI)(BX*4), X3, X3
+	ADDQ   $384, SI
+	DECQ   CX
+
+more:
+	TESTQ CX, CX
+	JG    walk
+	VMOVSS X3, ret+32(FP)
 	VZEROUPPER
 	RET
