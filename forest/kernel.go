@@ -134,7 +134,7 @@ func (p *program) maskRows(s *scratch, dst []float64, first, last int) {
 		return
 	}
 	for r := range dst {
-		dst[r] = float64(maskSum(&p.mask.trees[first], last-first, &s.ranks[r], float32(dst[r])))
+		dst[r] = float64(maskSum(&p.mask.trees[first], &p.mask.leaves[first], last-first, &s.ranks[r], float32(dst[r])))
 	}
 }
 
@@ -162,9 +162,9 @@ func (s *scratch) row(f *Forest, r int) []float64 {
 // walkWindow finds the leaves of n rows in every tree of window w.
 func (p *program) walkWindow(s *scratch, f *Forest, w, n int) {
 	if p.mask != nil {
-		trees := p.mask.trees[w*window : min((w+1)*window, len(p.mask.trees))]
+		first, end := w*window, min((w+1)*window, len(p.mask.trees))
 		for r := range n {
-			maskWalk(&trees[0], len(trees), &s.ranks[r], &s.payloads[r*lanes])
+			maskWalk(&p.mask.trees[first], &p.mask.leaves[first], end-first, &s.ranks[r], &s.payloads[r*lanes])
 		}
 		return
 	}

@@ -19,6 +19,7 @@ const (
 // A mask is a forest laid out for the mask kernel.
 type mask struct {
 	trees   []maskTree
+	leaves  []maskLeaves // of each tree; apart, since of sixty-four one is read
 	slots   []maskSlot
 	sources []uint32 // for each slot, the key of the row that it ranks
 }
@@ -26,10 +27,12 @@ type mask struct {
 // A maskTree has its splits in heap order, from 1: the children of split i are 2i and 2i+1. What stands below
 // a leaf leads to that leaf, whatever it decides.
 type maskTree struct {
-	slot    [64]uint8
-	rank    [64]uint8 // a value whose rank is not below it goes right
-	payload [64]uint32
+	slot [64]uint8
+	rank [64]uint8 // a value whose rank is not below it goes right
 }
+
+// maskLeaves are the payloads of a tree's leaves.
+type maskLeaves [64]uint32
 
 // A maskSlot has the thresholds of a slot as keys in ascending order, and above them others that no value
 // reaches. The pivots are the last of each sixteen.
@@ -60,13 +63,13 @@ func newMask(f *Forest, p *program) *mask {
 			}
 		}
 	}
-	m := &mask{trees: make([]maskTree, len(f.Trees))}
+	m := &mask{trees: make([]maskTree, len(f.Trees)), leaves: make([]maskLeaves, len(f.Trees))}
 	first, ok := m.rankSlots(cuts)
 	if !ok {
 		return nil
 	}
 	for i := range f.Trees {
-		m.trees[i].place(f, p, &f.Trees[i], func(key int32, slot int) (uint8, uint8) {
+		m.place(f, p, i, func(key int32, slot int) (uint8, uint8) {
 			at, _ := slices.BinarySearch(cuts[slot], key)
 			return uint8(first[slot] + at/maskCuts), uint8(at%maskCuts + 1)
 		})
@@ -101,15 +104,16 @@ func newMaskSlot(cuts []int32) (s maskSlot) {
 	return s
 }
 
-// place lays out tree t; ranked tells the slot and rank of a threshold.
-func (m *maskTree) place(f *Forest, p *program, t *Tree, ranked func(key int32, slot int) (uint8, uint8)) {
+// place lays out tree i; ranked tells the slot and rank of a threshold.
+func (m *mask) place(f *Forest, p *program, i int, ranked func(key int32, slot int) (uint8, uint8)) {
+	t, tree := &f.Trees[i], &m.trees[i]
 	var fill func(node int32, at int)
 	fill = func(node int32, at int) {
 		n := &t.Nodes[node]
 		switch {
 		case n.Feature != Leaf:
 			key, slot := p.compare(f, n)
-			m.slot[at], m.rank[at] = ranked(int32(key), slot)
+			tree.slot[at], tree.rank[at] = ranked(int32(key), slot)
 			below, above := n.children()
 			fill(below, 2*at)
 			fill(above, 2*at+1)
@@ -117,7 +121,7 @@ func (m *maskTree) place(f *Forest, p *program, t *Tree, ranked func(key int32, 
 			fill(node, 2*at)
 			fill(node, 2*at+1)
 		default:
-			m.payload[at-64] = p.payload(f, t, node)
+			m.leaves[i][at-64] = p.payload(f, t, node)
 		}
 	}
 	fill(0, 1)

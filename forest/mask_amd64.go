@@ -17,9 +17,9 @@ func maskRank(slots *maskSlot, sources *uint32, n int, keys *int64, ranks *[mask
 // maskWalk writes the payloads of the leaves that a row with these ranks reaches in n trees.
 //
 //go:noescape
-func maskWalk(trees *maskTree, n int, ranks *[maskSlots]uint8, payloads *uint32)
+func maskWalk(trees *maskTree, leaves *maskLeaves, n int, ranks *[maskSlots]uint8, payloads *uint32)
 
 // maskSum adds the float32 leaves that a row with these ranks reaches in n trees to sum, in their order.
 //
 //go:noescape
-func maskSum(trees *maskTree, n int, ranks *[maskSlots]uint8, sum float32) float32
+func maskSum(trees *maskTree, leaves *maskLeaves, n int, ranks *[maskSlots]uint8, sum float32) float32

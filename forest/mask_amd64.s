@@ -62,21 +62,23 @@ more:
 	BTQ       BX, AX           \
 	ADCQ      BX, BX
 
-// func maskWalk(trees *maskTree, n int, ranks *[128]uint8, payloads *uint32)
-TEXT ·maskWalk(SB), NOSPLIT, $0-32
+// func maskWalk(trees *maskTree, leaves *maskLeaves, n int, ranks *[128]uint8, payloads *uint32)
+TEXT ·maskWalk(SB), NOSPLIT, $0-40
 	MOVQ      trees+0(FP), SI
-	MOVQ      n+8(FP), CX
-	MOVQ      ranks+16(FP), DX
-	MOVQ      payloads+24(FP), DI
+	MOVQ      leaves+8(FP), R9
+	MOVQ      n+16(FP), CX
+	MOVQ      ranks+24(FP), DX
+	MOVQ      payloads+32(FP), DI
 	VMOVDQU64 (DX), Z1
 	VMOVDQU64 64(DX), Z2
 	JMP       more
 
 walk:
 	WALK
-	MOVL -128(SI)(BX*4), R8 // 64 + 64 - 4*64
+	MOVL -256(R9)(BX*4), R8
 	MOVL R8, (DI)
-	ADDQ $384, SI           // the size of a maskTree
+	ADDQ $128, SI           // the size of a maskTree
+	ADDQ $256, R9           // the size of a maskLeaves
 	ADDQ $4, DI
 	DECQ CX
 
@@ -86,27 +88,29 @@ more:
 	VZEROUPPER
 	RET
 
-// func maskSum(trees *maskTree, n int, ranks *[128]uint8, sum float32) float32
+// func maskSum(trees *maskTree, leaves *maskLeaves, n int, ranks *[128]uint8, sum float32) float32
 //
 // The additions are a chain, but each is done while later trees are walked.
-TEXT ·maskSum(SB), NOSPLIT, $0-36
+TEXT ·maskSum(SB), NOSPLIT, $0-44
 	MOVQ      trees+0(FP), SI
-	MOVQ      n+8(FP), CX
-	MOVQ      ranks+16(FP), DX
-	VMOVSS    sum+24(FP), X3
+	MOVQ      leaves+8(FP), R9
+	MOVQ      n+16(FP), CX
+	MOVQ      ranks+24(FP), DX
+	VMOVSS    sum+32(FP), X3
 	VMOVDQU64 (DX), Z1
 	VMOVDQU64 64(DX), Z2
 	JMP       more
 
 walk:
 	WALK
-	VADDSS -128(SI)(BX*4), X3, X3
-	ADDQ   $384, SI
+	VADDSS -256(R9)(BX*4), X3, X3
+	ADDQ   $128, SI
+	ADDQ   $256, R9
 	DECQ   CX
 
 more:
 	TESTQ CX, CX
 	JG    walk
-	VMOVSS X3, ret+32(FP)
+	VMOVSS X3, ret+40(FP)
 	VZEROUPPER
 	RET

@@ -6,6 +6,6 @@ func hasMask() bool { return false }
 
 func maskRank(*maskSlot, *uint32, int, *int64, *[maskSlots]uint8) {}
 
-func maskWalk(*maskTree, int, *[maskSlots]uint8, *uint32) {}
+func maskWalk(*maskTree, *maskLeaves, int, *[maskSlots]uint8, *uint32) {}
 
-func maskSum(*maskTree, int, *[maskSlots]uint8, float32) float32 { return 0 }
+func maskSum(*maskTree, *maskLeaves, int, *[maskSlots]uint8, float32) float32 { return 0 }
