@@ -1,9 +1,12 @@
 package forest
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // The mask kernel takes trees of up to six levels of splits, sixty-three decisions each: all of a tree's
-// decisions come from one comparison of bytes, and the walk goes down a word of bits.
+// decisions come from one comparison of bytes, and the walk looks up three levels of them at a time.
 //
 // A byte is enough for a threshold because only its rank among its slot's thresholds matters: x is below the
 // k-th of them when at most k-1 are not above x. A slot with more thresholds than a byte counts becomes
@@ -24,11 +27,23 @@ type mask struct {
 	sources []uint32 // for each slot, the key of the row that it ranks
 }
 
-// A maskTree has its splits in heap order, from 1: the children of split i are 2i and 2i+1. What stands below
-// a leaf leads to that leaf, whatever it decides.
+// A maskTree has a byte for each split of a full tree; which, maskBit tells. What stands below a leaf leads
+// to that leaf, whatever it decides.
 type maskTree struct {
 	slot [64]uint8
 	rank [64]uint8 // a value whose rank is not below it goes right
+}
+
+// maskBit returns the place of a split, and the bit of its decision, by its number in heap order: the children
+// of split i, from 1, are 2i and 2i+1. The upper three levels stand together, in that order, and then the three
+// levels below each of their eight exits.
+func maskBit(split int) int {
+	below := bits.Len(uint(split)) - 4 // levels below the upper three, from 0
+	if below < 0 {
+		return split - 1
+	}
+	exit := split>>below - 8
+	return 7 + 7*exit + 1<<below + split&(1<<below-1) - 1
 }
 
 // maskLeaves are the payloads of a tree's leaves.
@@ -113,7 +128,8 @@ func (m *mask) place(f *Forest, p *program, i int, ranked func(key int32, slot i
 		switch {
 		case n.Feature != Leaf:
 			key, slot := p.compare(f, n)
-			tree.slot[at], tree.rank[at] = ranked(int32(key), slot)
+			bit := maskBit(at)
+			tree.slot[bit], tree.rank[bit] = ranked(int32(key), slot)
 			below, above := n.children()
 			fill(below, 2*at)
 			fill(above, 2*at+1)

@@ -42,25 +42,21 @@ more:
 	RET
 
 // WALK compares what every split asks for, a rank of the row, with the split's own: where it is not below, the row
-// goes right. It leaves in BX 64 and the number of the leaf that a row, its ranks in Z1 and Z2, reaches in the tree at SI.
+// goes right. It leaves in BX the number of the leaf that a row, its ranks in Z1 and Z2, reaches in the tree at
+// SI. Three levels of decisions are looked up at once, in maskUpper (R10) and in maskLower (R11).
 #define WALK \
-	VMOVDQU64 (SI), Z0         \
-	VPERMI2B  Z2, Z1, Z0       \
+	VMOVDQU64 (SI), Z0           \
+	VPERMI2B  Z2, Z1, Z0         \
 	VPCMPUB   $5, 64(SI), Z0, K1 \
-	KMOVQ     K1, AX           \
-	MOVL      $1, BX           \
-	BTQ       BX, AX           \
-	ADCQ      BX, BX           \
-	BTQ       BX, AX           \
-	ADCQ      BX, BX           \
-	BTQ       BX, AX           \
-	ADCQ      BX, BX           \
-	BTQ       BX, AX           \
-	ADCQ      BX, BX           \
-	BTQ       BX, AX           \
-	ADCQ      BX, BX           \
-	BTQ       BX, AX           \
-	ADCQ      BX, BX
+	KMOVQ     K1, AX             \
+	MOVL      AX, BX             \
+	ANDL      $127, BX           \
+	MOVWLZX   (R10)(BX*2), BX    \
+	SHRXQ     BX, AX, AX         \
+	ANDL      $127, AX           \
+	MOVBLZX   (R11)(AX*1), AX    \
+	SHRL      $8, BX             \
+	ADDL      AX, BX
 
 // func maskWalk(trees *maskTree, leaves *maskLeaves, n int, ranks *[128]uint8, payloads *uint32)
 TEXT ·maskWalk(SB), NOSPLIT, $0-40
@@ -71,11 +67,13 @@ TEXT ·maskWalk(SB), NOSPLIT, $0-40
 	MOVQ      payloads+32(FP), DI
 	VMOVDQU64 (DX), Z1
 	VMOVDQU64 64(DX), Z2
+	LEAQ      ·maskUpper(SB), R10
+	LEAQ      ·maskLower(SB), R11
 	JMP       more
 
 walk:
 	WALK
-	MOVL -256(R9)(BX*4), R8
+	MOVL (R9)(BX*4), R8
 	MOVL R8, (DI)
 	ADDQ $128, SI           // the size of a maskTree
 	ADDQ $256, R9           // the size of a maskLeaves
@@ -99,11 +97,13 @@ TEXT ·maskSum(SB), NOSPLIT, $0-44
 	VMOVSS    sum+32(FP), X3
 	VMOVDQU64 (DX), Z1
 	VMOVDQU64 64(DX), Z2
+	LEAQ      ·maskUpper(SB), R10
+	LEAQ      ·maskLower(SB), R11
 	JMP       more
 
 walk:
 	WALK
-	VADDSS -256(R9)(BX*4), X3, X3
+	VADDSS (R9)(BX*4), X3, X3
 	ADDQ   $128, SI
 	ADDQ   $256, R9
 	DECQ   CX
