@@ -12,7 +12,7 @@ func hasMask() bool {
 // maskUpper and maskLower tell where seven decisions lead, those of three levels in heap order: in maskUpper
 // to one of eight subtrees, by the number of its first leaf in the upper byte and its first decision's bit
 // in the lower; in maskLower to one of eight leaves.
-var maskUpper, maskLower = func() (upper [128]uint16, lower [128]uint8) {
+var maskUpper, maskLower = func() (upper [128]uint16, lower [128]uint8) { //nolint:unused // mask_amd64.s reads them
 	for decisions := range 128 {
 		at := 1
 		for range 3 {
