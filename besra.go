@@ -5,7 +5,8 @@
 //	p := make([]float64, m.Values())
 //	err = m.Predict(p, row)
 //
-// A [Model] is immutable: one serves any number of goroutines, and predicting allocates nothing.
+// A [Model] is immutable: one serves any number of goroutines, and predicting allocates nothing;
+// [Model.Predict] names the one exception.
 package besra
 
 import (
@@ -216,7 +217,8 @@ func (m *Model) Margin64(dst []float64, rows []float64) error {
 // Predict writes the values of each row into dst: what the library's own predict means, such as the
 // positive class's probability.
 //
-// rows is as for Margin; dst has room for n×m.Values().
+// rows is as for Margin; dst has room for n×m.Values(). It allocates nothing, but for models that pick one of
+// more than 32 classes.
 func (m *Model) Predict(dst []float64, rows []float32) error {
 	return pipeline.Predict(m.p, dst, rows, m.from, m.to)
 }
