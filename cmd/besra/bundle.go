@@ -32,6 +32,7 @@ func runBundle(_ context.Context, e *environ, v *verb, args []string) error {
 	fs.StringVar(&r.Golden, "golden", "", "the `folder` of the golden rows")
 	fs.StringVar(&r.Name, "name", "", "the model's `name`: 1 to 64 of a-z, 0-9 and -")
 	fs.IntVar(&r.Version, "version", 0, "the model's version, a `number` from 1")
+	fs.StringVar(&r.Events, "features", "", "the features.yaml `file` that says how an event becomes a row")
 	fs.StringVar(&r.Policy, "policy", "", "the policy `file` to ship with it")
 	fs.StringVar(&r.Output, "score", "", "the `output` that is the score, by label or from 0 (default: the positive class, or the only one)")
 	fs.IntVar(&tolerance, "tolerance", 0, "allow answers to be `N` units in the last place apart, where the trainer itself is not reproducible")

@@ -99,8 +99,8 @@ func play(ctx context.Context, e *environ, a *app.App, url string, leave bool, p
 	for _, c := range m.Columns {
 		o.Features = append(o.Features, c.Name)
 	}
-	if m.Policy != nil {
-		o.Cutoffs = demo.Cutoffs{Review: m.Policy.Review, Decline: m.Policy.Decline}
+	if m.Policy() != nil {
+		o.Cutoffs = demo.Cutoffs{Review: m.Policy().Review, Decline: m.Policy().Decline}
 	}
 	_, err = demo.Play(ctx, o)
 	return err

@@ -12,7 +12,10 @@ import (
 	"sync/atomic"
 
 	"github.com/besra-ml/besra/api"
+	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/gateway"
+	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -31,9 +34,19 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 	models  *registry.Registry
+	watcher *policy.Watcher // nil: no policy is given apart
+	hasher  *entity.Hasher
+	history *history.History
 	gateway *gateway.Gateway
-	ready   atomic.Bool
+	stage   atomic.Int32
 }
+
+// The stages of an App's life.
+const (
+	recovering = iota
+	ready
+	stopping
+)
 
 // New reads the models that paths name (files, bundles, directories of models) and wires the service.
 // Without paths and without a models directory it takes the demo.
@@ -47,8 +60,21 @@ func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 	if a.models, err = registry.New(models, pins); err != nil {
 		return nil, err
 	}
+	if err := a.warm(); err != nil {
+		return nil, err
+	}
+	if err := a.openState(); err != nil {
+		return nil, err
+	}
+	if a.history.Journal == nil {
+		a.stage.Store(ready)
+	}
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
+		Hasher:        a.hasher,
+		History:       a.history,
+		CardNumbers:   c.State.CardNumbers,
+		Recovering:    func() bool { return a.stage.Load() == recovering },
 		Scorer:        a.scorer(),
 		Metrics:       a.metrics,
 		Exporter:      b.Exporter(a.metrics),
@@ -60,13 +86,15 @@ func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 		MaxBatch:      int(c.Limits.Batch),
 		IgnoreUnknown: c.UnknownFeatures == "ignore",
 	})
-	return a, a.warm()
+	return a, nil
 }
 
 // scorer stacks the scorers. A batch meets them from the last line up.
 func (a *App) scorer() score.Scorer {
-	s := score.Direct()                 // margin, value, decision
-	return score.Measured(s, a.metrics) // outermost, so that it sees everything
+	s := score.Direct()                               // margin, value, decision
+	s = score.Recorded(s, a.history, a.log)           // row from history; event, answer and history become one record
+	s = score.Replayed(s, a.history.Store, a.metrics) // a repeated event gets its first answer
+	return score.Measured(s, a.metrics)               // outermost, so that it sees replays, too
 }
 
 // warm predicts a row with every model, so that ready means that scoring works. It leaves out what counts: a
@@ -79,14 +107,19 @@ func (a *App) warm() error {
 			return fmt.Errorf("model %s@%d: %w", m.Name, m.Version, err)
 		}
 	}
-	a.ready.Store(true)
 	return nil
 }
 
-var errStopping = errors.New("besra is stopping")
+var (
+	errRecovering = errors.New("besra is recovering its state")
+	errStopping   = errors.New("besra is stopping")
+)
 
 func (a *App) isReady() error {
-	if !a.ready.Load() {
+	switch a.stage.Load() {
+	case recovering:
+		return errRecovering
+	case stopping:
 		return errStopping
 	}
 	return nil

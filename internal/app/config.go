@@ -11,15 +11,38 @@ type Config struct {
 	Insecure        bool
 	Models          ModelsConfig
 	Policy          string
+	State           StateConfig
+	Replay          ReplayConfig
 	UnknownFeatures string
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
 	Log             LogConfig
 }
 
-// ModelsConfig says where models are.
+// ModelsConfig says where models are, and how often it is looked whether something has changed.
 type ModelsConfig struct {
-	Dir string
+	Dir  string
+	Poll time.Duration
+}
+
+// StateConfig says how what is remembered is kept.
+type StateConfig struct {
+	Dir           string // "": in memory only
+	Bytes         int64  // of histories
+	EntityKeyFile string
+	CardNumbers   bool // ids may look like card numbers
+	Fsync         string
+	FsyncInterval time.Duration
+	OnFailure     string
+	Deadline      time.Duration // for an answer's record to be written
+	Snapshot      time.Duration // from one to the next
+	Keep          int64         // bytes of the journal
+}
+
+// ReplayConfig says how long a repeated event gets its first answer.
+type ReplayConfig struct {
+	TTL   time.Duration
+	Bytes int64
 }
 
 // LimitsConfig bounds what one request may ask for.
@@ -44,7 +67,13 @@ func Defaults() Config {
 	return Config{
 		Listen:          "127.0.0.1:8080",
 		UnknownFeatures: "refuse",
-		Limits:          LimitsConfig{Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20},
+		Models:          ModelsConfig{Poll: 5 * time.Second},
+		State: StateConfig{
+			Bytes: 1 << 30, Fsync: "interval", FsyncInterval: 100 * time.Millisecond, OnFailure: "refuse",
+			Deadline: time.Second, Snapshot: 10 * time.Minute, Keep: 10 << 30,
+		},
+		Replay: ReplayConfig{TTL: 24 * time.Hour, Bytes: 256 << 20},
+		Limits: LimitsConfig{Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20},
 		Timeouts: TimeoutsConfig{
 			Header: 5 * time.Second, Body: 10 * time.Second, Answer: 20 * time.Second,
 			Idle: 2 * time.Minute, Drain: 25 * time.Second,
@@ -67,7 +96,20 @@ func (c *Config) Settings() []Setting {
 		{"listen", text(&c.Listen), "`address` to serve on; beyond loopback it needs --insecure"},
 		{"insecure", boolean(&c.Insecure), "serve without authentication beyond loopback: behind a mesh, in a container"},
 		{"models.dir", text(&c.Models.Dir), "`directory` of models, <name>/<version>/"},
-		{"policy", text(&c.Policy), "policy `file` that wins over the bundles' own"},
+		{"models.poll", duration(&c.Models.Poll), "`time` from one look for changes of the policy to the next"},
+		{"policy", text(&c.Policy), "policy `file` that wins over the bundles' own; changes are taken as they come"},
+		{"state.dir", text(&c.State.Dir), "`directory` of the journal; without it everything is in memory only"},
+		{"state.bytes", size(&c.State.Bytes), "most memory of entities' histories, a `size`"},
+		{"state.entity_key_file", text(&c.State.EntityKeyFile), "`file` of the key of entities' hashes (default: made once, in state.dir)"},
+		{"state.allow_card_numbers", boolean(&c.State.CardNumbers), "take ids that look like payment cards' numbers"},
+		{"state.fsync", choice(&c.State.Fsync, "always", "interval", "never"), "when the journal is synced to the disk, always, interval or never: a `word`"},
+		{"state.fsync_interval", duration(&c.State.FsyncInterval), "`time` from one sync to the next, with interval"},
+		{"state.on_failure", choice(&c.State.OnFailure, "refuse", "continue"), "what becomes of answers that the journal cannot hold, refuse or continue: a `word`"},
+		{"state.deadline", duration(&c.State.Deadline), "`time` that an answer waits for the journal"},
+		{"state.snapshot", duration(&c.State.Snapshot), "`time` from one snapshot to the next"},
+		{"state.keep", size(&c.State.Keep), "most of the journal that is kept beyond what a start needs, a `size`"},
+		{"replay.ttl", duration(&c.Replay.TTL), "`time` for which a repeated event gets its first answer"},
+		{"replay.bytes", size(&c.Replay.Bytes), "most memory of answers to repeated events, a `size`"},
 		{"unknown_features", choice(&c.UnknownFeatures, "refuse", "ignore"), "what becomes of features that the model does not have, refuse or ignore: a `word`"},
 		{"limits.body", size(&c.Limits.Body), "largest request body, a `size` such as 1MiB"},
 		{"limits.batch", count(&c.Limits.Batch), "most events in a batch, a `number`"},

@@ -14,7 +14,6 @@ import (
 	"github.com/besra-ml/besra/internal/nearest"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
-	"github.com/besra-ml/besra/internal/strictyaml"
 )
 
 // load reads the models to serve, and into pins the versions that directories pin.
@@ -66,11 +65,31 @@ func (a *App) policies() (policy.Set, error) {
 	if a.config.Policy == "" {
 		return nil, nil
 	}
-	data, err := strictyaml.ReadFile(a.config.Policy)
-	if err != nil {
-		return nil, err
+	var set policy.Set
+	var err error
+	a.watcher, set, err = policy.NewWatcher(a.config.Policy, a.config.Models.Poll, a.log, a.decideBy)
+	return set, err
+}
+
+// decideBy makes a changed set of policies decide from now on.
+func (a *App) decideBy(set policy.Set) error {
+	taken, _ := a.metrics.PolicyReloads()
+	for _, m := range a.models.Models() {
+		before := m.Policy()
+		m.SetPolicy(set[m.Name])
+		if after := m.Policy(); after != before {
+			a.log.Info("policy", "model", m.Name, "version", m.Version, "before", describe(before), "now", describe(after))
+		}
 	}
-	return policy.ParseSet(a.config.Policy, data)
+	taken.Inc()
+	return nil
+}
+
+func describe(p *policy.Policy) string {
+	if p == nil {
+		return "none"
+	}
+	return p.String()
 }
 
 // open reads what is at path: a model file, a bundle, or a directory of models.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -36,13 +37,16 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
+	beside, failed := a.beside(ctx)
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+		return errors.Join(fmt.Errorf("serve %s: %w", l.Addr(), err), beside(), a.closeState())
+	case err := <-failed:
+		return errors.Join(err, s.Close(), beside(), a.closeState())
 	case <-ctx.Done():
 	}
 	a.log.Info("stopping", "in_flight", a.metrics.InFlight.Value())
-	a.ready.Store(false)
+	a.stage.Store(stopping)
 	a.gateway.Drain()
 	err := l.Close()
 	if e := <-ended; !errors.Is(e, net.ErrClosed) {
@@ -50,7 +54,29 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	}
 	time.Sleep(min(grace, t.Drain))
 	unused.close()
-	return errors.Join(err, a.shutdown(context.WithoutCancel(ctx), s))
+	return errors.Join(err, a.shutdown(context.WithoutCancel(ctx), s), beside(), a.closeState())
+}
+
+// beside does what goes on beside serving, until ctx ends: first what is remembered is recovered, then it is
+// tended, and the policy is watched. stop ends it, too, and waits for it; failed tells that recovery has failed.
+func (a *App) beside(ctx context.Context) (stop func() error, failed <-chan error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var team sync.WaitGroup
+	fail := make(chan error, 1)
+	team.Go(func() {
+		if err := a.recover(ctx); err != nil {
+			fail <- err // nobody minds when ctx has ended
+			return
+		}
+		if a.stage.CompareAndSwap(recovering, ready) {
+			a.log.Info("ready")
+		}
+		a.tend(ctx)
+	})
+	if a.watcher != nil {
+		team.Go(func() { a.watcher.Run(ctx) })
+	}
+	return func() error { cancel(); team.Wait(); return nil }, fail
 }
 
 // shutdown finishes what is in flight, or cuts it short when its time is over.

@@ -9,6 +9,7 @@
 //	golden/margin.csv   their margins and
 //	golden/value.csv    their values, as besra predict writes them
 //	golden/leaf.csv     the leaves that they reach (optional): they tell which tree an error is in
+//	features.yaml       how an event becomes a row (optional)
 //	policy.yaml         the policy it was released with (optional)
 //
 // The manifest lists the digest of each file. A listed file that is absent or differs makes the bundle
@@ -29,6 +30,7 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/strictyaml"
 )
@@ -53,15 +55,16 @@ const (
 // A Bundle is a model that can be served: the model, what may be asked of it, and its proof.
 type Bundle struct {
 	Manifest
-	Model    *besra.Model   // of the manifest's rounds, and with its number for missing
-	Features []Feature      // one for each of the model's columns, in the order of a row
-	Output   int            // which of a row's values is the score; -1: there are several, and none was chosen
-	Policy   *policy.Policy // nil: none
-	Golden   *Golden        // nil for a bare model file; may be dropped after Prove to free its memory
-	Digest   string         // sha256:… over all files, the same for a folder and a zip of it
-	Size     int64          // bytes of the model file
-	Notes    []string       // what its operator should know, a sentence each
-	Proven   bool           // Prove has passed
+	Model    *besra.Model        // of the manifest's rounds, and with its number for missing
+	Features []Feature           // one for each of the model's columns, in the order of a row
+	Output   int                 // which of a row's values is the score; -1: there are several, and none was chosen
+	Events   *feature.Definition // how an event becomes a row; nil: it takes rows only
+	Policy   *policy.Policy      // nil: none
+	Golden   *Golden             // nil for a bare model file; may be dropped after Prove to free its memory
+	Digest   string              // sha256:… over all files, the same for a folder and a zip of it
+	Size     int64               // bytes of the model file
+	Notes    []string            // what its operator should know, a sentence each
+	Proven   bool                // Prove has passed
 }
 
 // Bare reports whether b was made from a model file alone.
@@ -204,12 +207,9 @@ func Read(fsys fs.FS) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, listed := m.Files[featuresFile]; listed || c.has(featuresFile) {
-		return nil, fmt.Errorf("%s: event features are not supported by this version of besra", featuresFile)
-	}
 	c.files = m.Files
 	b := &Bundle{Manifest: *m}
-	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readPolicy, (*contents).rest} {
+	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readEvents, b.readPolicy, (*contents).rest} {
 		if err := read(c); err != nil {
 			return nil, err
 		}
@@ -285,16 +285,35 @@ func score(m *besra.Model, output string) (int, error) {
 	return i, nil
 }
 
-func (b *Bundle) readPolicy(c *contents) error {
-	if _, listed := c.files[policyFile]; !listed && !c.has(policyFile) {
-		return nil
-	}
-	data, err := c.all(policyFile, strictyaml.MaxSize)
-	if err != nil {
+// readEvents reads how an event becomes a row, if the bundle says.
+func (b *Bundle) readEvents(c *contents) error {
+	data, err := c.optional(featuresFile)
+	if data == nil || err != nil {
 		return err
 	}
-	b.Policy, err = policy.Parse(policyFile, data)
-	return err
+	if b.Events, err = feature.Parse(featuresFile, data); err != nil {
+		return err
+	}
+	return b.Events.Bind(b.Columns())
+}
+
+func (b *Bundle) readPolicy(c *contents) error {
+	data, err := c.optional(policyFile)
+	if data == nil || err != nil {
+		return err
+	}
+	if b.Policy, err = policy.Parse(policyFile, data); err != nil {
+		return err
+	}
+	for _, l := range b.Policy.Lists {
+		if _, listed := c.files[l.File]; !listed {
+			return fmt.Errorf("%s: %s is not among the files of %s", policyFile, l.File, manifestFile)
+		}
+		if err := c.use(l.File, l.Read); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isZip reports whether the file at path starts as zip files do.

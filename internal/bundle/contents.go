@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/strictyaml"
 )
 
 // What a zip file may hold. A folder is bounded by what its model may be.
@@ -97,6 +98,18 @@ func (c *contents) all(path string, limit int64) (data []byte, err error) {
 		data = b.Bytes()
 		return err
 	})
+	return data, err
+}
+
+// optional returns a small file that a bundle may have; nil when it has none.
+func (c *contents) optional(path string) ([]byte, error) {
+	if _, listed := c.files[path]; !listed && !c.has(path) {
+		return nil, nil
+	}
+	data, err := c.all(path, strictyaml.MaxSize)
+	if data == nil && err == nil {
+		data = []byte{}
+	}
 	return data, err
 }
 

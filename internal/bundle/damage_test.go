@@ -228,17 +228,20 @@ func TestTheManifestMustAgreeWithTheModel(t *testing.T) {
 		"numbers for names":     {"strings-3.2.0", "features: [{name: x0}, {name: x1}, {name: country, type: int}, {name: channel}]\n", "features[2]: has the type int, but string in the model"},
 		"names for numbers":     {"strings-3.2.0", "features: [{name: x0, type: string}, {name: x1}, {name: country}, {name: channel}]\n", "features[0]: has the type string, but float in the model"},
 		"a name that is taken":  {"base-binary-logistic-half-3.2.0", "features: [{name: a}, {name: b}, {name: a}, {name: c}, {name: d}]\n", `features[2]: the name "a" stands twice`},
-		"features of events":    {plain, "", "features.yaml: event features are not supported by this version"},
-		"a policy with lists":   {plain, "", "policy.yaml:4: lists: is not supported by this version"},
+		"an event of no fields": {plain, "", "features.yaml:1: event: is missing"},
+		"an event of others":    {plain, "", "features.yaml: columns: the model's column"},
+		"a list not listed":     {plain, "", "policy.yaml: blocked.txt is not among the files of bundle.yaml"},
 		"a model of no library": {plain, "", "model.ubj: "},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			k := newKit(t, c.kit)
 			switch name {
-			case "features of events":
+			case "an event of no fields":
 				k["features.yaml"] = "besra: 1\n"
-			case "a policy with lists":
-				k["policy.yaml"] += "lists: []\n"
+			case "an event of others":
+				k["features.yaml"] = "besra: 1\nevent: [{name: time, type: time}]\ncolumns: [{name: other, calendar: hour}]\n"
+			case "a list not listed":
+				k["policy.yaml"] += "lists: [{entity: card, file: blocked.txt, decision: decline}]\n"
 			case "a model of no library":
 				k["model.ubj"] = "hello"
 			}

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/rows"
 	"github.com/besra-ml/besra/internal/strictyaml"
 )
@@ -24,6 +25,7 @@ type Recipe struct {
 	Manifest        // Name, Version, ULP, Missing, Iterations, Output, Memo and About count; the rest is found
 	Model    string // the model file
 	Golden   string // the folder of golden rows
+	Events   string // the file that says how an event becomes a row; "": none
 	Policy   string // the policy file; "": none
 	Force    bool   // what is at the place of the bundle may be replaced
 }
@@ -97,23 +99,25 @@ func stage(dir string, r Recipe) error {
 	}
 	m := r.Manifest
 	m.Model, m.Trainer, m.Files = modelName(r.Model), bare.Trainer, map[string]string{}
-	sources := []struct {
-		name, path string
-		optional   bool
-	}{
+	sources := []source{
 		{m.Model, r.Model, false},
 		{rowsFile, filepath.Join(r.Golden, path.Base(rowsFile)), false},
 		{marginFile, filepath.Join(r.Golden, path.Base(marginFile)), false},
 		{valueFile, filepath.Join(r.Golden, path.Base(valueFile)), false},
 		{leafFile, filepath.Join(r.Golden, path.Base(leafFile)), true},
+		{featuresFile, r.Events, r.Events == ""},
 		{policyFile, r.Policy, r.Policy == ""},
 	}
-	if err := os.MkdirAll(filepath.Join(dir, path.Dir(rowsFile)), 0o755); err != nil {
+	lists, err := listFiles(r.Policy)
+	if err != nil {
 		return err
 	}
-	for _, s := range sources {
+	for _, s := range append(sources, lists...) {
 		if s.path == "" {
 			continue
+		}
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(path.Dir(s.name))), 0o755); err != nil {
+			return err
 		}
 		sum, err := copyFile(filepath.Join(dir, filepath.FromSlash(s.name)), s.path)
 		switch {
@@ -125,6 +129,32 @@ func stage(dir string, r Recipe) error {
 		m.Files[s.name] = sum
 	}
 	return os.WriteFile(filepath.Join(dir, manifestFile), m.yaml(bare.Features), 0o644)
+}
+
+// A source is a file of the new bundle, and where it comes from.
+type source struct {
+	name, path string
+	optional   bool
+}
+
+// listFiles returns the lists that a policy names.
+func listFiles(file string) ([]source, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := strictyaml.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := policy.Parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	var lists []source
+	for _, l := range p.Lists {
+		lists = append(lists, source{name: l.File, path: filepath.Join(filepath.Dir(file), filepath.FromSlash(l.File))})
+	}
+	return lists, nil
 }
 
 // modelName returns the name that a model file has in its bundle.

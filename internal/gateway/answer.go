@@ -1,29 +1,36 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
 	"strconv"
 
-	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 // appendSingle appends the answer to a single request.
 func appendSingle(b []byte, s *score.Batch) []byte {
+	e := &s.Events[0]
+	s.Write(0)
 	b = append(b, '{')
-	b = appendID(b, &s.Events[0])
+	b = appendID(b, e)
 	b = append(b, `"model":`...)
-	b = appendString(b, s.Model.Name)
+	b = strictjson.AppendString(b, s.Model.Name)
 	b = append(b, `,"version":`...)
-	b = strconv.AppendInt(b, int64(s.Model.Version), 10)
+	b = strconv.AppendInt(b, int64(e.Version), 10)
 	b = append(b, ',')
-	b = appendResult(b, s, 0)
+	b = append(b, e.Body()...)
 	return append(b, '}')
 }
 
 // appendBatch appends the answer to a batch, a result or an error for each event.
 func appendBatch(b []byte, s *score.Batch, void []*Problem) []byte {
 	b = append(b, `{"model":`...)
-	b = appendString(b, s.Model.Name)
+	b = strictjson.AppendString(b, s.Model.Name)
 	b = append(b, `,"version":`...)
 	b = strconv.AppendInt(b, int64(s.Model.Version), 10)
 	b = append(b, `,"results":[`...)
@@ -31,13 +38,20 @@ func appendBatch(b []byte, s *score.Batch, void []*Problem) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
+		e := &s.Events[i]
 		b = append(b, '{')
-		b = appendID(b, &s.Events[i])
-		if void[i] != nil {
+		b = appendID(b, e)
+		switch {
+		case void[i] != nil:
 			b = append(b, `"error":`...)
 			b = void[i].appendTo(b)
-		} else {
-			b = appendResult(b, s, i)
+		case e.Replayed:
+			b = append(b, e.Body()...)
+			b = append(b, `,"replayed":true,"version":`...)
+			b = strconv.AppendInt(b, int64(e.Version), 10)
+		default:
+			s.Write(i)
+			b = append(b, e.Body()...)
 		}
 		b = append(b, '}')
 	}
@@ -49,74 +63,45 @@ func appendID(b []byte, e *score.Event) []byte {
 		return b
 	}
 	b = append(b, `"event_id":`...)
-	b = appendString(b, e.ID)
+	b = strictjson.AppendString(b, e.ID)
 	return append(b, ',')
 }
 
-// appendResult appends the members of result i, from the score on.
-func appendResult(b []byte, s *score.Batch, i int) []byte {
-	e, m := &s.Events[i], s.Model
-	b = append(b, `"score":`...)
-	b = appendNumber(b, e.Result.Score, m.Bits)
-	b = append(b, `,"margin":`...)
-	b = appendNumber(b, e.Result.Margin, m.Bits)
-	if m.Values > 1 {
-		b = append(b, `,"scores":[`...)
-		for k, v := range s.EventValues(i) {
-			if k > 0 {
-				b = append(b, ',')
-			}
-			b = appendNumber(b, v, m.Bits)
+// problems turns what the scorer refused, event by event, into problems.
+func (g *Gateway) problems(ctx context.Context, c *call, request string) {
+	for i := range c.scored.Events {
+		e := &c.scored.Events[i]
+		switch {
+		case e.Refused == nil:
+			c.void[i] = nil // it was answered before, whatever is wrong with it today
+		case c.void[i] == nil:
+			c.void[i] = g.problem(ctx, e.Refused, request)
 		}
-		b = append(b, ']')
-		b = appendLabels(b, m.Labels)
 	}
-	if e.Result.Decision != policy.None {
-		b = append(b, `,"decision":"`...)
-		b = append(b, e.Result.Decision.String()...)
-		b = append(b, `","policy":`...)
-		b = appendString(b, m.Policy.Version)
-	}
-	b = appendWarnings(b, s, e)
-	if e.Result.Degraded {
-		b = append(b, `,"degraded":true`...)
-	}
-	return b
 }
 
-func appendLabels(b []byte, labels []string) []byte {
-	if len(labels) == 0 {
-		return b
+// problem turns a scorer's error into a problem. What clients need not know is logged.
+func (g *Gateway) problem(ctx context.Context, err error, request string) *Problem {
+	var refused *score.ErrRefused
+	switch {
+	case errors.Is(err, score.ErrReused):
+		return eventReused.of("event_id", "an event with this id was scored, and it was another; nothing is changed")
+	case errors.As(err, &refused) && refused.What == score.Missing:
+		return missingFeature.of(refused.Field, refused.Detail)
+	case errors.As(err, &refused):
+		return outOfBounds.of(refused.Field, refused.Detail)
+	case errors.Is(err, history.ErrUnsaved), errors.Is(err, history.ErrSlow):
+		g.Log.LogAttrs(ctx, slog.LevelError, "an answer could not be made durable",
+			slog.String("request", request), slog.Any("error", err))
+		return notReady.of("", "the answer could not be made durable; ask again")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return deadlineExceeded.of("", "the same event was still being scored")
 	}
-	b = append(b, `,"labels":[`...)
-	for i, l := range labels {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, l)
-	}
-	return append(b, ']')
+	g.Log.LogAttrs(ctx, slog.LevelError, "scoring failed", slog.String("request", request), slog.Any("error", err))
+	return internal.of("", "the log has more, by the request's id")
 }
 
-// appendWarnings appends what the client should know about the event's features.
-func appendWarnings(b []byte, s *score.Batch, e *score.Event) []byte {
-	if len(e.Warnings) == 0 {
-		return b
-	}
-	b = append(b, `,"warnings":[`...)
-	for i, w := range e.Warnings {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, `{"code":`...)
-		if w.What == score.UnknownCategory {
-			b = append(b, `"unknown-category"`...)
-		} else {
-			b = append(b, `"out-of-bounds"`...)
-		}
-		b = append(b, `,"field":`...)
-		b = appendString(b, s.Model.Columns[w.Feature].Name)
-		b = append(b, '}')
-	}
-	return append(b, ']')
-}
+// markReplayed tells that an answer is that of an earlier request.
+func markReplayed(w http.ResponseWriter) { w.Header()["Idempotent-Replayed"] = yes }
+
+var yes = []string{"true"}

@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
@@ -17,6 +19,7 @@ type call struct {
 	envelope
 	scored score.Batch
 
+	digester            digester
 	scanner, inner      strictjson.Scanner
 	single, item, batch *strictjson.Members
 
@@ -40,6 +43,7 @@ func (g *Gateway) release(c *call) {
 		return
 	}
 	c.scored.Model, c.guess = nil, nil
+	c.digester.keep()
 	clear(c.void)
 	g.calls.Put(c)
 }
@@ -49,6 +53,7 @@ func (g *Gateway) release(c *call) {
 // with care: first what stands around the content, then the model, then the content by its schema.
 func (g *Gateway) read(c *call) *Problem {
 	if m := g.Registry.Only(); m != nil && m.Output >= 0 && g.guessed(c, m) {
+		g.identify(c)
 		return nil
 	}
 	if p := c.readSingle(); p != nil {
@@ -87,7 +92,6 @@ func (g *Gateway) guessed(c *call, m *registry.Model) bool {
 	if p != nil {
 		return false
 	}
-	c.scored.Events[0].ID = c.items[0].id
 	if !c.named {
 		return true
 	}
@@ -109,18 +113,42 @@ func (g *Gateway) decode(c *call) *Problem {
 	b := &c.scored
 	b.Reset(m, len(c.items))
 	for i, it := range c.items {
-		e := &b.Events[i]
-		e.ID = it.id
 		if c.void[i] == nil {
 			c.inner.ResetAt(c.body, it.content)
-			c.void[i] = d.content(&c.inner, it.kind, b.Row(i), e)
+			c.void[i] = d.read(&c.inner, c, it.kind, i)
 		}
 		if c.void[i] != nil {
-			e.Refused = c.void[i]
+			b.Events[i].Refused = c.void[i]
 			clear(b.Row(i))
 		}
 	}
+	g.identify(c)
 	return nil
+}
+
+// identify says which of a call's events may have been answered before: those with ids, whatever is wrong with
+// their content by the model's schema.
+func (g *Gateway) identify(c *call) {
+	b := &c.scored
+	for i, it := range c.items {
+		e := &b.Events[i]
+		e.ID, e.DryRun, e.Guarded = it.id, it.dryRun, false
+		if it.id == nil || it.dryRun || it.kind == contentNone {
+			continue
+		}
+		if !g.CardNumbers && entity.LooksLikeCardNumber(it.id) {
+			c.void[i] = badRequest.of("event_id", cardNumber)
+			e.ID, e.Refused = nil, c.void[i]
+			continue
+		}
+		c.inner.ResetAt(c.body, it.content)
+		digest, err := c.digester.content(&c.inner, it.kind)
+		if err != nil {
+			continue // it cannot have been answered; what is wrong with it is known
+		}
+		e.Guarded = true
+		e.Key, e.Digest = store.Key(g.Hasher.Event(b.Tenant, b.Model.Name, it.id)), digest
+	}
 }
 
 // evaluate scores what was decoded; begun is when decoding was.

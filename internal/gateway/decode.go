@@ -10,11 +10,20 @@ import (
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
-// A decoder reads the rows of one batch by one schema.
+// A decoder reads the rows, or the events, of one batch by one schema.
 type decoder struct {
 	schema        *schema
 	walker        *strictjson.Members
+	events        *eventDecoder // nil: the model takes rows only
 	ignoreUnknown bool
+}
+
+// read reads the scanner's next value, the content of item i, into the call's batch.
+func (d *decoder) read(s *strictjson.Scanner, c *call, kind contentKind, i int) *Problem {
+	if kind == contentEvent {
+		return d.event(s, c, i)
+	}
+	return d.content(s, kind, c.scored.Row(i), &c.scored.Events[i])
 }
 
 // content reads the scanner's next value, what is scored, into a row and its event's warnings.
@@ -112,7 +121,7 @@ func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Ev
 		}
 		row[i] = f.column.Code(string(name))
 		if row[i] != row[i] {
-			e.Warnings = append(e.Warnings, score.Warning{Feature: i, What: score.UnknownCategory})
+			e.Warnings = append(e.Warnings, score.Warning{Field: f.column.Name, Feature: i, What: score.UnknownCategory})
 		}
 		return nil
 	case f.column.Type == besra.Bool && (kind == strictjson.True || kind == strictjson.False):
@@ -148,7 +157,7 @@ func (f *field) outside(i int, x float64, e *score.Event) *Problem {
 	if f.refuseBounds {
 		return outOfBounds.of(f.column.Name, f.bounds(x))
 	}
-	e.Warnings = append(e.Warnings, score.Warning{Feature: i, What: score.OutOfBounds})
+	e.Warnings = append(e.Warnings, score.Warning{Field: f.column.Name, Feature: i, What: score.OutOfBounds})
 	return nil
 }
 

@@ -21,6 +21,7 @@ type item struct {
 	id      []byte // nil: none was given
 	kind    contentKind
 	content int // offset of the content in the body
+	dryRun  bool
 }
 
 // An envelope is what stands around the content of a request.
@@ -166,7 +167,7 @@ func (c *call) readMembers(s *strictjson.Scanner, walker *strictjson.Members, na
 		case "explain":
 			p = readExplain(s)
 		default:
-			if _, err := s.Bool(); err != nil {
+			if it.dryRun, err = s.Bool(); err != nil {
 				p = fromJSON(err, name)
 			}
 		}
@@ -200,9 +201,7 @@ func (c *call) readID(s *strictjson.Scanner) ([]byte, *Problem) {
 	if !visible(id) {
 		return nil, badRequest.of("event_id", "want 1 to 128 visible ASCII characters")
 	}
-	start := len(c.ids)
-	c.ids = append(c.ids, id...)
-	return c.ids[start:len(c.ids):len(c.ids)], nil
+	return c.keep(id), nil
 }
 
 // content remembers where the content is and moves past it; with a guess at hand, by decoding it.
@@ -211,8 +210,8 @@ func (c *call) content(s *strictjson.Scanner, it *item, kind contentKind, name s
 		return badRequest.of(name, "send one of event, features and row")
 	}
 	it.kind, it.content = kind, s.Offset()
-	if c.guess != nil && kind != contentEvent {
-		return c.guess.content(s, kind, c.scored.Row(0), &c.scored.Events[0])
+	if c.guess != nil {
+		return c.guess.read(s, c, kind, 0)
 	}
 	if _, err := s.SkipSyntax(); err != nil {
 		return fromJSON(err, name)
@@ -221,14 +220,10 @@ func (c *call) content(s *strictjson.Scanner, it *item, kind contentKind, name s
 }
 
 func (it *item) complete() *Problem {
-	switch it.kind {
-	case contentNone:
+	if it.kind == contentNone {
 		return badRequest.of("", "send one of event, features and row")
-	case contentEvent:
-		return badRequest.of("event", "this model takes features or row: it has no definition of events")
-	default:
-		return nil
 	}
+	return nil
 }
 
 func readExplain(s *strictjson.Scanner) *Problem {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/besra-ml/besra/internal/entity"
+	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -24,6 +26,11 @@ type Options struct {
 	Log      *slog.Logger
 	Ready    func() error // nil when requests can be answered; else why not
 
+	Hasher      *entity.Hasher   // of event ids, entities and texts
+	History     *history.History // what labels are about
+	CardNumbers bool             // ids may look like card numbers
+	Recovering  func() bool      // nothing can be scored yet
+
 	MaxBody, MaxBatchBody int64 // bytes
 	MaxBatch              int   // events
 	IgnoreUnknown         bool  // features that the model does not have are ignored, not refused
@@ -34,6 +41,7 @@ type Gateway struct {
 	Options
 	router  router
 	calls   sync.Pool // *call
+	labels  sync.Pool // *labelCall
 	schemas schemas
 
 	draining atomic.Bool
@@ -42,8 +50,8 @@ type Gateway struct {
 // New returns the gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o}
-	g.schemas.ignoreUnknown = o.IgnoreUnknown
 	g.calls.New = func() any { return newCall() }
+	g.labels.New = func() any { return newLabelCall() }
 	g.router = g.newRouter()
 	return g
 }

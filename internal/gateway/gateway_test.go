@@ -15,9 +15,14 @@ import (
 
 	besra "github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/entity"
+	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/strictjson"
 	"github.com/besra-ml/besra/internal/telemetry"
 	"github.com/besra-ml/besra/pipeline"
 )
@@ -36,7 +41,8 @@ var sum = scorerFunc(func(b *score.Batch) error {
 				s += x
 			}
 		}
-		b.Events[i].Result = score.Result{Score: s, Margin: -s, Decision: policy.Approve}
+		b.Events[i].Result = score.Result{Score: s, Margin: -s, Decision: policy.Approve, Policy: b.Model.Policy()}
+		b.Events[i].Version = b.Model.Version
 	}
 	return nil
 })
@@ -69,14 +75,15 @@ func fraud(t *testing.T, m *telemetry.Metrics) *registry.Model {
 	night.Column = besra.Column{Name: "night", Type: besra.Bool}
 	night.RefuseOutOfBounds, night.Min, night.Max = true, 0, 1
 	free.Column = country
-	return &registry.Model{
+	made := &registry.Model{
 		Name: "fraud", Version: 3, Engine: engine(t), Proven: true,
 		Columns:  []besra.Column{amount.Column, night.Column, country},
 		Features: []bundle.Feature{amount, night, free},
 		Outputs:  1, Values: 1, Bits: 32, Missing: -999,
-		Policy:   &policy.Policy{Version: "v1", Review: 0.3, Decline: 0.8},
 		Counters: m.Model("fraud", "3", []string{"amount", "night", "country"}),
 	}
+	made.SetPolicy(&policy.Policy{Version: "v1", Review: 0.3, Decline: 0.8})
+	return made
 }
 
 func newGateway(t *testing.T, s score.Scorer, change func(*Options)) *Gateway {
@@ -86,9 +93,14 @@ func newGateway(t *testing.T, s score.Scorer, change func(*Options)) *Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
+	table, err := outcome.Open(outcome.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
 		Registry: r, Scorer: s, Metrics: m, Log: slog.New(slog.DiscardHandler),
-		Ready: func() error { return nil }, MaxBody: 4096, MaxBatchBody: 1 << 16, MaxBatch: 5, OpenAPI: []byte(`{}`),
+		Ready: func() error { return nil }, Recovering: func() bool { return false }, Hasher: entity.NewHasher(entity.NewKey()),
+		History: history.New(history.Options{Store: store.NewMemory(store.Options{}), Outcomes: table, Metrics: m}), MaxBody: 4096, MaxBatchBody: 1 << 16, MaxBatch: 5, OpenAPI: []byte(`{}`),
 	}
 	if change != nil {
 		change(&o)
@@ -352,6 +364,7 @@ func TestAScorerThatFailsIsAnInternalError(t *testing.T) {
 func TestAScoreThatIsNoNumberIsNull(t *testing.T) {
 	g := newGateway(t, scorerFunc(func(b *score.Batch) error {
 		b.Events[0].Result = score.Result{Score: math.NaN(), Margin: math.Inf(1), Degraded: true}
+		b.Events[0].Version = b.Model.Version
 		return nil
 	}), nil)
 	want := `{"model":"fraud","version":3,"score":null,"margin":null,"degraded":true}`
@@ -363,8 +376,8 @@ func TestAScoreThatIsNoNumberIsNull(t *testing.T) {
 func TestNumbersReadBack(t *testing.T) {
 	for _, x := range []float64{0, 1, -1, 0.031250175, 1e-7, 123456789, 1e21, 3.4028234663852886e38, 1.401298464324817e-45} {
 		var back float64
-		if _, err := fmt.Sscan(string(appendNumber(nil, x, 32)), &back); err != nil || float32(back) != float32(x) {
-			t.Errorf("%v was written as %s", x, appendNumber(nil, x, 32))
+		if _, err := fmt.Sscan(string(strictjson.AppendNumber(nil, x, 32)), &back); err != nil || float32(back) != float32(x) {
+			t.Errorf("%v was written as %s", x, strictjson.AppendNumber(nil, x, 32))
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 // models answers GET /v1/models: every version that is served.
@@ -32,7 +34,7 @@ func (g *Gateway) model(w http.ResponseWriter, r *http.Request) int {
 // appendModel appends what is known of a version; with its features when whole.
 func appendModel(b []byte, m *registry.Model, whole bool) []byte {
 	b = append(b, `{"name":`...)
-	b = appendString(b, m.Name)
+	b = strictjson.AppendString(b, m.Name)
 	b = append(b, `,"version":`...)
 	b = strconv.AppendInt(b, int64(m.Version), 10)
 	b = append(b, `,"live":`...)
@@ -40,22 +42,23 @@ func appendModel(b []byte, m *registry.Model, whole bool) []byte {
 	b = append(b, `,"proven":`...)
 	b = strconv.AppendBool(b, m.Proven)
 	b = append(b, `,"format":`...)
-	b = appendString(b, m.Engine.Format())
+	b = strictjson.AppendString(b, m.Engine.Format())
 	b = append(b, `,"trainer":`...)
-	b = appendString(b, m.Engine.Trainer())
+	b = strictjson.AppendString(b, m.Engine.Trainer())
 	b = append(b, `,"digest":`...)
-	b = appendString(b, m.Digest)
+	b = strictjson.AppendString(b, m.Digest)
 	b = append(b, `,"trees":`...)
 	b = strconv.AppendInt(b, int64(m.Engine.Trees()), 10)
 	b = append(b, `,"outputs":`...)
 	b = strconv.AppendInt(b, int64(m.Values), 10)
-	b = appendLabels(b, m.Labels)
-	if m.Policy != nil {
+	b = score.AppendLabels(b, m.Labels)
+	if m.Policy() != nil {
 		b = append(b, `,"policy":`...)
-		b = appendString(b, m.Policy.Version)
+		b = strictjson.AppendString(b, m.Policy().Version)
 	}
 	if whole {
 		b = appendFeatures(b, m)
+		b = appendFields(b, m)
 	}
 	return append(b, '}')
 }
@@ -68,26 +71,52 @@ func appendFeatures(b []byte, m *registry.Model) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, `{"name":`...)
-		b = appendString(b, c.Name)
+		b = strictjson.AppendString(b, c.Name)
 		b = append(b, `,"type":`...)
-		b = appendString(b, c.Type.String())
+		b = strictjson.AppendString(b, c.Type.String())
 		if f.Min > math.Inf(-1) {
 			b = append(b, `,"min":`...)
-			b = appendNumber(b, f.Min, 64)
+			b = strictjson.AppendNumber(b, f.Min, 64)
 		}
 		if f.Max < math.Inf(1) {
 			b = append(b, `,"max":`...)
-			b = appendNumber(b, f.Max, 64)
+			b = strictjson.AppendNumber(b, f.Max, 64)
 		}
 		b = append(b, `,"required":`...)
 		b = strconv.AppendBool(b, f.RefuseMissing)
 		if f.Unit != "" {
 			b = append(b, `,"unit":`...)
-			b = appendString(b, f.Unit)
+			b = strictjson.AppendString(b, f.Unit)
 		}
 		if f.Text != "" {
 			b = append(b, `,"text":`...)
-			b = appendString(b, f.Text)
+			b = strictjson.AppendString(b, f.Text)
+		}
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// appendFields appends the fields of the events that the model takes, if it does.
+func appendFields(b []byte, m *registry.Model) []byte {
+	if m.Plan == nil {
+		return b
+	}
+	b = append(b, `,"event":[`...)
+	for i := range m.Plan.Fields {
+		f := &m.Plan.Fields[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"name":`...)
+		b = strictjson.AppendString(b, f.Name)
+		b = append(b, `,"type":`...)
+		b = strictjson.AppendString(b, f.Type.String())
+		b = append(b, `,"required":`...)
+		b = strconv.AppendBool(b, m.Program.Requires(i))
+		if f.Text != "" {
+			b = append(b, `,"text":`...)
+			b = strictjson.AppendString(b, f.Text)
 		}
 		b = append(b, '}')
 	}

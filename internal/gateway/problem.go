@@ -38,6 +38,8 @@ var (
 	outOfBounds      = code{"out-of-bounds", http.StatusUnprocessableEntity, "The value is out of bounds"}
 	wrongShape       = code{"wrong-shape", http.StatusUnprocessableEntity, "The row is not as long as the model's"}
 	noOutput         = code{"no-output", http.StatusUnprocessableEntity, "None of the model's outputs is selected as the score"}
+	eventReused      = code{"event-reused", http.StatusConflict, "The event_id was used for another event"}
+	deadlineExceeded = code{"deadline-exceeded", http.StatusGatewayTimeout, "There was no answer in time"}
 	notReady         = code{"not-ready", http.StatusServiceUnavailable, "The service is not ready"}
 	internal         = code{"internal", http.StatusInternalServerError, "Internal error"}
 )
@@ -51,7 +53,7 @@ func (p *Problem) appendTo(b []byte) []byte {
 	b = append(b, `{"type":"urn:besra:problem:`...)
 	b = append(b, p.code.name...)
 	b = append(b, `","title":`...)
-	b = appendString(b, p.code.title)
+	b = strictjson.AppendString(b, p.code.title)
 	b = append(b, `,"status":`...)
 	b = strconv.AppendInt(b, int64(p.code.status), 10)
 	b = append(b, `,"code":"`...)
@@ -59,11 +61,11 @@ func (p *Problem) appendTo(b []byte) []byte {
 	b = append(b, '"')
 	if p.field != "" {
 		b = append(b, `,"field":`...)
-		b = appendString(b, p.field)
+		b = strictjson.AppendString(b, p.field)
 	}
 	if p.detail != "" {
 		b = append(b, `,"detail":`...)
-		b = appendString(b, p.detail)
+		b = strictjson.AppendString(b, p.detail)
 	}
 	return append(b, '}')
 }

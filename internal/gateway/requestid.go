@@ -32,7 +32,7 @@ func newRequestID() string {
 	var b [16]byte
 	n := rand.Uint64()
 	for i := range b {
-		b[i] = hexDigits[n&15]
+		b[i] = "0123456789abcdef"[n&15]
 		n >>= 4
 	}
 	return string(b[:])

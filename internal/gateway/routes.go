@@ -18,8 +18,10 @@ func (g *Gateway) routes() []route {
 	return []route{
 		{http.MethodPost, "/v1/score", g.score},
 		{http.MethodPost, "/v1/score/batch", g.scoreBatch},
+		{http.MethodPost, "/v1/labels", g.takeLabels},
 		{http.MethodGet, "/v1/models", g.models},
 		{http.MethodGet, "/v1/models/{name}", g.model},
+		{http.MethodGet, "/v1/status", g.status},
 		{http.MethodGet, "/livez", g.livez},
 		{http.MethodGet, "/readyz", g.readyz},
 		{http.MethodGet, "/ping", g.readyz},

@@ -30,7 +30,7 @@ type field struct {
 // float32Limit is the least float64 that rounds to an infinite float32.
 const float32Limit = 0x1.ffffffp127
 
-func newSchema(m *registry.Model, ignoreUnknown bool) (*schema, error) {
+func (g *Gateway) newSchema(m *registry.Model) (*schema, error) {
 	s := &schema{model: m}
 	var names []string
 	bits, _ := m.Engine.Bits()
@@ -50,31 +50,46 @@ func newSchema(m *registry.Model, ignoreUnknown bool) (*schema, error) {
 	if s.names, err = strictjson.NewNames(names); err != nil {
 		return nil, err
 	}
-	s.decoders.New = func() any { return &decoder{schema: s, walker: s.names.Members(), ignoreUnknown: ignoreUnknown} }
+	var fieldNames *strictjson.Names
+	if m.Plan != nil {
+		fields := make([]string, len(m.Plan.Fields))
+		for i := range m.Plan.Fields {
+			fields[i] = m.Plan.Fields[i].Name
+		}
+		if fieldNames, err = strictjson.NewNames(fields); err != nil {
+			return nil, err
+		}
+	}
+	s.decoders.New = func() any {
+		d := &decoder{schema: s, walker: s.names.Members(), ignoreUnknown: g.IgnoreUnknown}
+		if m.Plan != nil {
+			d.events = &eventDecoder{g: g, plan: m.Plan, walker: fieldNames.Members()}
+		}
+		return d
+	}
 	return s, nil
 }
 
 // schemas remembers the schema of each live model.
 type schemas struct {
-	m             sync.Map // *registry.Model to *schema
-	ignoreUnknown bool
+	m sync.Map // *registry.Model to *schema
 }
 
-func (s *schemas) of(m *registry.Model) (*schema, error) {
-	if known, ok := s.m.Load(m); ok {
+func (g *Gateway) schema(m *registry.Model) (*schema, error) {
+	if known, ok := g.schemas.m.Load(m); ok {
 		return known.(*schema), nil
 	}
-	made, err := newSchema(m, s.ignoreUnknown)
+	made, err := g.newSchema(m)
 	if err != nil {
 		return nil, err
 	}
-	known, _ := s.m.LoadOrStore(m, made)
+	known, _ := g.schemas.m.LoadOrStore(m, made)
 	return known.(*schema), nil
 }
 
 // decoder returns a decoder of rows of model m; its release gives it back.
 func (g *Gateway) decoder(m *registry.Model) (*decoder, error) {
-	s, err := g.schemas.of(m)
+	s, err := g.schema(m)
 	if err != nil {
 		return nil, err
 	}

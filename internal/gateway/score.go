@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -10,8 +9,13 @@ import (
 	"github.com/besra-ml/besra/internal/registry"
 )
 
+const recovering = "what besra remembers is still being read from the disk"
+
 // score answers POST /v1/score: one event, one result.
 func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
+	if g.Recovering() {
+		return g.refuse(w, notReady.of("", recovering))
+	}
 	c := g.calls.Get().(*call)
 	defer g.release(c)
 	var p *Problem
@@ -22,11 +26,18 @@ func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
 	if p := g.read(c); p != nil {
 		return g.refuse(w, p)
 	}
-	if c.void[0] != nil {
+	if c.void[0] != nil && !c.scored.Events[0].Guarded {
 		return g.refuse(w, c.void[0])
 	}
 	if err := g.evaluate(r.Context(), c, begun); err != nil {
 		return g.failed(w, r, err)
+	}
+	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
+	if c.void[0] != nil {
+		return g.refuse(w, c.void[0])
+	}
+	if c.scored.Events[0].Replayed {
+		markReplayed(w)
 	}
 	c.out = appendSingle(c.out[:0], &c.scored)
 	return g.answer(w, c)
@@ -34,6 +45,9 @@ func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
 
 // scoreBatch answers POST /v1/score/batch: many events of one model, a result or an error for each.
 func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
+	if g.Recovering() {
+		return g.refuse(w, notReady.of("", recovering))
+	}
 	c := g.calls.Get().(*call)
 	defer g.release(c)
 	var p *Problem
@@ -50,6 +64,7 @@ func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
 	if err := g.evaluate(r.Context(), c, begun); err != nil {
 		return g.failed(w, r, err)
 	}
+	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
 	c.out = appendBatch(c.out[:0], &c.scored, c.void)
 	return g.answer(w, c)
 }
@@ -81,7 +96,5 @@ func (g *Gateway) find(name []byte) (*registry.Model, *Problem) {
 
 // failed logs why nothing could be scored, which the client need not know.
 func (g *Gateway) failed(w http.ResponseWriter, r *http.Request, err error) int {
-	g.Log.LogAttrs(r.Context(), slog.LevelError, "scoring failed",
-		slog.String("request", w.Header().Get("X-Request-Id")), slog.Any("error", err))
-	return g.refuse(w, internal.of("", "the log has more, by the request's id"))
+	return g.refuse(w, g.problem(r.Context(), err, w.Header().Get("X-Request-Id")))
 }

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	besra "github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
@@ -22,7 +24,7 @@ var (
 	ErrNoVersion = errors.New("no such version")
 )
 
-// A Model is one version of a model, ready to score. It does not change.
+// A Model is one version of a model, ready to score. It does not change, but for its policy.
 type Model struct {
 	Name    string
 	Version int
@@ -40,9 +42,22 @@ type Model struct {
 	Missing  float64 // a number that stands for missing; NaN: none
 	Output   int     // index of the value that is the score; -1 when none is selected
 
-	Policy   *policy.Policy // nil: no decisions
+	Plan    *feature.Plan    // how events are read, and their histories kept: shared by the name's versions; nil: it takes rows only
+	Program *feature.Program // how an event becomes this version's row; nil: it takes rows only
+	Bounded []int            // columns with bounds, or that may not be missing
+
 	Counters *telemetry.Model
+
+	events  *feature.Definition
+	shipped *policy.Policy // the bundle's own
+	policy  atomic.Pointer[policy.Policy]
 }
+
+// Policy returns the policy that decides now; nil: there are no decisions.
+func (m *Model) Policy() *policy.Policy { return m.policy.Load() }
+
+// SetPolicy makes p decide from now on; nil: the policy that the model was released with.
+func (m *Model) SetPolicy(p *policy.Policy) { m.policy.Store(cmp.Or(p, m.shipped)) }
 
 // NewModel makes a bundle's model ready to score. p decides in place of the bundle's own policy, unless nil.
 func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
@@ -55,15 +70,22 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 	if b.Missing != nil {
 		missing = *b.Missing
 	}
-	return &Model{
+	made := &Model{
 		Missing: missing,
 		Name:    b.Name, Version: b.Version, Proven: b.Proven, Digest: b.Digest,
 		Engine: b.Model, Columns: b.Columns(), Features: b.Features,
 		Outputs: b.Model.Outputs(), Values: b.Model.Values(), Bits: bits,
 		Labels: b.Model.Labels(), Output: b.Output,
-		Policy:   cmp.Or(p, b.Policy),
 		Counters: m.Model(b.Name, strconv.Itoa(b.Version), names),
+		events:   b.Events, shipped: b.Policy,
 	}
+	for i, f := range b.Features {
+		if f.RefuseMissing || f.Min > math.Inf(-1) || f.Max < math.Inf(1) {
+			made.Bounded = append(made.Bounded, i)
+		}
+	}
+	made.SetPolicy(p)
+	return made
 }
 
 // OutputChoice says, for a model without a selected output, what could be selected.
@@ -112,7 +134,44 @@ func New(models []*Model, pins map[string]int) (*Registry, error) {
 	if r.models[0].Name == r.models[len(r.models)-1].Name {
 		r.only = r.names[r.models[0].Name]
 	}
-	return r, nil
+	return r, r.plan()
+}
+
+// plan makes one plan for all versions of a name that take events: what one of them needs of an event, the
+// others accept, and the histories of all are kept, whichever answers.
+func (r *Registry) plan() error {
+	defs := map[string][]*feature.Definition{}
+	for _, m := range r.models {
+		if m.events != nil {
+			defs[m.Name] = append(defs[m.Name], m.events)
+		}
+	}
+	for name, of := range defs {
+		plan, err := feature.NewPlan(of)
+		if err != nil {
+			return fmt.Errorf("versions of model %s: %w", name, err)
+		}
+		for _, m := range r.models {
+			if m.Name != name || m.events == nil {
+				continue
+			}
+			if m.Program, err = plan.Program(m.events, m.Columns); err != nil {
+				return fmt.Errorf("model %s@%d: %w", m.Name, m.Version, err)
+			}
+			m.Plan = plan
+		}
+	}
+	return nil
+}
+
+// Plan returns the plan of a name's events; nil when it takes rows only, or is not served.
+func (r *Registry) Plan(name string) *feature.Plan {
+	for _, m := range r.models {
+		if m.Name == name && m.Plan != nil {
+			return m.Plan
+		}
+	}
+	return nil
 }
 
 // Resolve finds the model that a request names: "fraud" or "fraud@3".

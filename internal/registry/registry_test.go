@@ -133,11 +133,11 @@ func TestNewModel(t *testing.T) {
 	if len(m.Columns) != 15 || len(m.Features) != 15 || len(m.Counters.Missing) != 15 || m.Columns[0].Name != "amount" {
 		t.Errorf("%d columns, %d features, %d counters", len(m.Columns), len(m.Features), len(m.Counters.Missing))
 	}
-	if m.Policy != own {
+	if m.Policy() != own {
 		t.Error("the bundle's own policy does not decide")
 	}
 	other := &policy.Policy{Version: "other"}
-	if m := NewModel(b, other, metrics); m.Policy != other {
+	if m := NewModel(b, other, metrics); m.Policy() != other {
 		t.Error("the policy that is given does not win")
 	}
 }

@@ -3,6 +3,9 @@ package score
 import (
 	"context"
 	"math"
+
+	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/policy"
 )
 
 // Direct returns the innermost scorer: rows become margins, values and decisions.
@@ -19,8 +22,8 @@ func (direct) Score(_ context.Context, b *Batch) error {
 		return err
 	}
 	for i := range b.Events {
-		if e := &b.Events[i]; e.Refused == nil {
-			e.Result = judge(b, i)
+		if e := &b.Events[i]; e.Refused == nil && !e.Done {
+			e.Result, e.Version = judge(b, i), m.Version
 		}
 	}
 	return nil
@@ -35,12 +38,48 @@ func judge(b *Batch, i int) Result {
 	if m.Values == 1 && m.Outputs > 1 {
 		r.Margin = margins[int(r.Score)] // the value is the class; its margin made it so
 	}
-	if math.IsNaN(r.Score) || math.IsInf(r.Score, 0) {
-		r.Degraded = true
-		return r
-	}
-	if m.Policy != nil {
-		r.Decision = m.Policy.Decide(r.Score)
-	}
+	r.Degraded = math.IsNaN(r.Score) || math.IsInf(r.Score, 0)
+	decide(b, i, &r)
 	return r
+}
+
+// Degrade gives event i the answer of one whose score cannot be had: the fallback's decision, if there is one.
+func Degrade(b *Batch, i int) {
+	e := &b.Events[i]
+	e.Result = Result{Score: math.NaN(), Margin: math.NaN(), Degraded: true}
+	e.Version = b.Model.Version
+	decide(b, i, &e.Result)
+}
+
+// decide lets the policy decide: its lists first, then the cutoffs or, without a score, the fallback.
+func decide(b *Batch, i int, r *Result) {
+	p := b.Model.Policy()
+	if p == nil {
+		return
+	}
+	if list := listed(b, i, p); list != nil {
+		r.Decision, r.Policy, r.List = list.Decision, p, list
+		return
+	}
+	r.Decision = p.Decide(r.Score)
+	if r.Decision != policy.None {
+		r.Policy = p
+	}
+}
+
+// listed returns the first list that has one of the event's entities.
+func listed(b *Batch, i int, p *policy.Policy) *policy.List {
+	if !b.Events[i].Raw {
+		return nil
+	}
+	for _, list := range p.Lists {
+		f := b.Model.Plan.Field(list.Entity)
+		if f < 0 {
+			continue
+		}
+		if h := b.Inputs[i].Hashes[f]; h != (feature.Hash{}) && list.Has(h) {
+			return list
+		}
+	}
+	return nil
 }

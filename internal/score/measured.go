@@ -8,7 +8,8 @@ import (
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-// Measured returns a scorer that times s and counts what it says.
+// Measured returns a scorer that times s and counts what it says: a repeated answer and a dry run are nobody's
+// business, and are timed alone.
 func Measured(s Scorer, m *telemetry.Metrics) Scorer { return measured{s, m} }
 
 type measured struct {
@@ -25,7 +26,7 @@ func (s measured) Score(ctx context.Context, b *Batch) error {
 	}
 	rows := uint64(0)
 	for i := range b.Events {
-		if b.Events[i].Refused == nil {
+		if e := &b.Events[i]; e.Refused == nil && !e.Replayed && !e.DryRun {
 			rows++
 			count(b, i)
 		}
@@ -43,11 +44,13 @@ func count(b *Batch, i int) {
 		}
 	}
 	for _, w := range e.Warnings {
-		if w.What == OutOfBounds {
+		if w.What == OutOfBounds && w.Feature >= 0 {
 			c.OutOfBounds[w.Feature].Inc()
 		}
 	}
-	if !e.Result.Degraded {
+	if e.Result.Degraded {
+		c.Degraded.Inc()
+	} else {
 		c.Score.Observe(e.Result.Score)
 	}
 	switch e.Result.Decision {

@@ -133,7 +133,7 @@ func TestAScoreIsDecidedByThePolicy(t *testing.T) {
 		policy.Review:  {Review: values[0], Decline: 1},
 		policy.Decline: {Review: 0, Decline: values[0]},
 	} {
-		m.Policy = p
+		m.SetPolicy(p)
 		b := scored(t, m, Direct(), rows[1])
 		if got := b.Events[0].Result.Decision; got != want {
 			t.Errorf("%+v decides %v, want %v", p, got, want)
@@ -193,7 +193,7 @@ func TestABatchKeepsItsMemoryAndNothingElse(t *testing.T) {
 	m := model(t, "binary-logistic-3.2.0/model.ubj", nil)
 	b := scored(t, m, Direct(), resized(rows, 5)...)
 	b.Events[0].ID, b.Events[0].Refused = []byte("a"), errors.New("refused")
-	b.Events[1].Warnings = append(b.Events[1].Warnings, Warning{1, OutOfBounds})
+	b.Events[1].Warnings = append(b.Events[1].Warnings, Warning{"b", 1, OutOfBounds})
 	b.Reset(m, 3)
 	if len(b.Events) != 3 || len(b.Rows) != 15 || len(b.Margins) != 3 || len(b.Values) != 3 {
 		t.Errorf("%d events, %d row values, %d margins, %d values", len(b.Events), len(b.Rows), len(b.Margins), len(b.Values))
@@ -234,8 +234,8 @@ func TestWhatIsScoredIsCounted(t *testing.T) {
 		for i, r := range results {
 			b.Events[i].Result = r
 		}
-		b.Events[0].Warnings = []Warning{{2, OutOfBounds}, {3, UnknownCategory}}
-		b.Events[5].Warnings = []Warning{{2, OutOfBounds}}
+		b.Events[0].Warnings = []Warning{{"c", 2, OutOfBounds}, {"d", 3, UnknownCategory}}
+		b.Events[5].Warnings = []Warning{{"c", 2, OutOfBounds}}
 		return nil
 	}), metrics)
 	scored(t, m, s, []float64{1, nan, 1, 1, 1}, []float64{nan, nan, 1, 1, 1}, rows[1], rows[1], rows[1], nil)

@@ -15,6 +15,10 @@ import (
 type Metrics struct {
 	InFlight *UpDown // requests being answered now
 	Stages   Stages
+	Replay   Replay
+	State    State
+	Journal  Journal
+	Labels   Labels
 
 	requests     *family[*Counter]
 	latency      *family[*Histogram]
@@ -25,6 +29,10 @@ type Metrics struct {
 	outOfBounds  *family[*Counter]
 	modelReady   *family[*Gauge]
 	modelRefused *family[*Counter]
+	degraded     *family[*Counter]
+	forgotten    *family[*Counter]
+	policies     *family[*Counter]
+	performance  performance
 
 	codes    codes
 	families []reader
@@ -64,6 +72,12 @@ func New(o Options) *Metrics {
 			GaugeKind, gauge, "model", "version"),
 		modelRefused: newFamily("besra_model_refused_total", "Versions that were found and not accepted.",
 			CounterKind, counter, "model", "reason"),
+		degraded: newFamily("besra_degraded_total", "Answers without a score that could be trusted.",
+			CounterKind, counter, "model", "version"),
+		forgotten: newFamily("besra_events_not_remembered_total", "Events that were scored and did not enter history.",
+			CounterKind, counter, "model", "reason"),
+		policies: newFamily("besra_policy_reloads_total", "Changes of a policy that were found, and whether they were taken.",
+			CounterKind, counter, "result"),
 		codes: newCodes(),
 	}
 	inFlight := newFamily("besra_requests_in_flight", "Requests being answered now.", GaugeKind, upDown)
@@ -73,12 +87,16 @@ func New(o Options) *Metrics {
 		GaugeKind, gauge, "version", "revision", "go", "platform")
 
 	m.InFlight = inFlight.with()
-	m.Stages = Stages{Decode: stages.with("decode"), Score: stages.with("score"), Encode: stages.with("encode")}
+	m.Stages = Stages{
+		Decode: stages.with("decode"), Score: stages.with("score"), Journal: stages.with("journal"), Encode: stages.with("encode"),
+	}
 	build.with(o.Version, o.Revision, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH).Set(1)
 	m.families = []reader{
 		build, m.requests, m.latency, inFlight, stages, m.rows, m.decisions, m.scores,
-		m.missing, m.outOfBounds, m.modelReady, m.modelRefused,
+		m.missing, m.outOfBounds, m.modelReady, m.modelRefused, m.degraded, m.forgotten, m.policies,
 	}
+	m.families = append(m.families, m.addState(counter, gauge, histogram(stageBounds()))...)
+	m.families = append(m.families, m.addPerformance(gauge)...)
 	m.Route(OtherRoute)
 	return m
 }
@@ -110,7 +128,7 @@ func scoreBounds() []float64 {
 
 // Stages times the parts of a request.
 type Stages struct {
-	Decode, Score, Encode *Histogram
+	Decode, Score, Journal, Encode *Histogram
 }
 
 // OtherRoute is the route of every request whose path is not served.
@@ -147,6 +165,9 @@ type Model struct {
 
 	Approve, Review, Decline *Counter
 
+	Degraded   *Counter
+	Late, Full *Counter // events that did not enter history; versions of a model share them
+
 	Missing, OutOfBounds []*Counter // by feature, in the model's order; versions of a model share them
 }
 
@@ -165,6 +186,9 @@ func (m *Metrics) Model(name, version string, features []string) *Model {
 		Approve:     m.decisions.with(name, version, "approve"),
 		Review:      m.decisions.with(name, version, "review"),
 		Decline:     m.decisions.with(name, version, "decline"),
+		Degraded:    m.degraded.with(name, version),
+		Late:        m.forgotten.with(name, "late"),
+		Full:        m.forgotten.with(name, "full"),
 		Missing:     m.missing.withAll(keys),
 		OutOfBounds: m.outOfBounds.withAll(keys),
 	}
@@ -176,9 +200,16 @@ func (m *Metrics) Forget(name, version string) {
 	m.rows.drop(name, version)
 	m.scores.drop(name, version)
 	m.modelReady.drop(name, version)
+	m.degraded.drop(name, version)
+	m.performance.drop(name, version)
 	for _, decision := range []string{"approve", "review", "decline"} {
 		m.decisions.drop(name, version, decision)
 	}
+}
+
+// PolicyReloads returns the counters of a policy's changes: those that were taken and those that were refused.
+func (m *Metrics) PolicyReloads() (taken, refused *Counter) {
+	return m.policies.with("taken"), m.policies.with("refused")
 }
 
 // Refusals counts, by reason, the versions of a model that were not accepted.

@@ -68,7 +68,7 @@ func TestHandler(t *testing.T) {
 			"besra_requests_total":               34, // two routes, 17 codes
 			"besra_request_seconds":              2,
 			"besra_requests_in_flight":           1,
-			"besra_stage_seconds":                3,
+			"besra_stage_seconds":                4,
 			"besra_rows_scored_total":            1,
 			"besra_decisions_total":              3,
 			"besra_score":                        1,
@@ -76,6 +76,10 @@ func TestHandler(t *testing.T) {
 			"besra_features_out_of_bounds_total": 2,
 			"besra_model_ready":                  1,
 			"besra_model_refused_total":          6,
+			"besra_degraded_total":               1,
+			"besra_events_not_remembered_total":  2,
+			"besra_replay_total":                 4,
+			"besra_labels_total":                 3,
 		} {
 			f := families[name]
 			if len(f.GetMetric()) != series {

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 )
 
 // Summary says what was written.
@@ -32,6 +33,32 @@ func (s Summary) FraudShare() float64 {
 	return float64(s.Frauds) / float64(s.Payments)
 }
 
+// A Payment is one simulated payment.
+type Payment struct {
+	Number   int   // from 0, in the order of time; its event_id is evt_<Number>
+	Time     int64 // seconds since 1970
+	Card     int   // c_<Card>
+	Terminal int   // t_<Terminal>
+	Cents    int64
+	Scenario int // 0: genuine; else which fraud
+}
+
+// LabelDelay is how long it takes until a payment's label is known.
+const LabelDelay = labelDays * 24 * time.Hour
+
+// Each simulates the payments of o and hands them to visit in the order of time, those of one second by card. It
+// holds one day of payments in memory. It ends with the first error of visit, or when ctx ends.
+func Each(ctx context.Context, o Options, visit func(Payment) error) error {
+	number, start := 0, o.Start.Unix()
+	return each(ctx, o, nil, func(day int, p *payment) error {
+		number++
+		return visit(Payment{
+			Number: number - 1, Time: start + int64(day)*secondsADay + int64(p.second),
+			Card: int(p.card), Terminal: int(p.terminal), Cents: p.cents, Scenario: int(p.scenario),
+		})
+	})
+}
+
 // Write simulates the payments of o and writes them to w as CSV, in the order of time:
 //
 //	event_id,time,card,terminal,amount,label,label_time,scenario
@@ -46,29 +73,40 @@ func Write(ctx context.Context, w io.Writer, o Options, progress func(done, tota
 	if err := o.validate(); err != nil {
 		return s, fmt.Errorf("simulate: %w", err)
 	}
-	var (
-		places = newWorld(o)
-		crime  = newCrime(o, places)
-		out    = newWriter(w, o.Start)
-		paid   = make([]bool, o.Cards)
-		today  day
-	)
+	out, paid := newWriter(w, o.Start), make([]bool, o.Cards)
+	err := each(ctx, o, progress, func(day int, p *payment) error {
+		if err := out.payment(day, p); err != nil {
+			return fmt.Errorf("simulate: write: %w", err)
+		}
+		s.count(p, paid)
+		return nil
+	})
+	return s, out.close(err)
+}
+
+// each hands the payments of o to visit, and tells progress, which may be nil, of each day.
+func each(ctx context.Context, o Options, progress func(done, total int), visit func(day int, p *payment) error) error {
+	if err := o.validate(); err != nil {
+		return fmt.Errorf("simulate: %w", err)
+	}
+	places := newWorld(o)
+	crime := newCrime(o, places)
+	var today day
 	for n := range o.Days {
 		if err := today.simulate(ctx, places, n); err != nil {
-			return s, out.close(fmt.Errorf("simulate day %d of %d: %w", n+1, o.Days, err))
+			return fmt.Errorf("simulate day %d of %d: %w", n+1, o.Days, err)
 		}
 		crime.strike(&today)
 		for _, p := range today.inOrder() {
-			if err := out.payment(n, p); err != nil {
-				return s, fmt.Errorf("simulate: write: %w", err)
+			if err := visit(n, p); err != nil {
+				return err
 			}
-			s.count(p, paid)
 		}
 		if progress != nil {
 			progress(n+1, o.Days)
 		}
 	}
-	return s, out.close(nil)
+	return nil
 }
 
 func (s *Summary) count(p *payment, paid []bool) {

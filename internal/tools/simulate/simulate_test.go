@@ -450,6 +450,45 @@ func TestACancelledRunEndsWithAWholeLine(t *testing.T) {
 	}
 }
 
+func TestEachHandsOutWhatWriteWrites(t *testing.T) {
+	file, _ := run(t, small())
+	want := parse(t, file)
+	n := 0
+	err := Each(t.Context(), small(), func(p Payment) error {
+		got := record{
+			id: p.Number, card: p.Card, terminal: p.Terminal, time: time.Unix(p.Time, 0).UTC(),
+			cents: p.Cents, fraud: p.Scenario != 0, scenario: p.Scenario,
+		}
+		if n >= len(want) || got != want[n] {
+			t.Fatalf("payment %d is %+v", n, got)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(want) {
+		t.Errorf("%d payments of %d, error %v", n, len(want), err)
+	}
+
+	t.Run("until it is told to stop", func(t *testing.T) {
+		enough, n := errors.New("enough"), 0
+		err := Each(t.Context(), small(), func(Payment) error {
+			if n++; n == 3 {
+				return enough
+			}
+			return nil
+		})
+		if !errors.Is(err, enough) || n != 3 {
+			t.Errorf("%d payments, error %v", n, err)
+		}
+	})
+	t.Run("and nothing of what makes no sense", func(t *testing.T) {
+		err := Each(t.Context(), Options{}, func(Payment) error { return nil })
+		if err == nil || err.Error() != "simulate: cards is 0, not in 1 to 1000000" {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
 type fullDisk struct{ room int }
 
 var errFull = errors.New("disk is full")

@@ -1,4 +1,4 @@
-package gateway
+package strictjson
 
 import (
 	"math"
@@ -10,8 +10,8 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// appendString appends s as a JSON string; bytes that are not UTF-8 become U+FFFD.
-func appendString[S string | []byte](b []byte, s S) []byte {
+// AppendString appends s as a JSON string; bytes that are not UTF-8 become U+FFFD.
+func AppendString[S string | []byte](b []byte, s S) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
@@ -48,9 +48,9 @@ func appendString[S string | []byte](b []byte, s S) []byte {
 	return append(b, '"')
 }
 
-// appendNumber appends the shortest decimal that reads back to the same bits of the width, 32 or 64; null
+// AppendNumber appends the shortest decimal that reads back to the same bits of the width, 32 or 64; null
 // when x is not finite.
-func appendNumber(b []byte, x float64, width int) []byte {
+func AppendNumber(b []byte, x float64, width int) []byte {
 	abs := math.Abs(x)
 	if !(abs <= math.MaxFloat64) {
 		return append(b, "null"...)

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/events"
+)
+
+func featuresVerb() *verb {
+	return &verb{
+		name: "features", args: "BUNDLE EVENTS|-", short: "turns a file of events into rows, by the code that serves",
+		long: `
+BUNDLE says in its features.yaml how an event and the history of its entities become a row. EVENTS is CSV, or
+Parquet when its name ends in .parquet: a column for each field, and label (fraud or genuine) with label_time,
+when that was known, where the history needs them. The order of the file is the order in which events arrive:
+each is answered as the service would have answered it then, and remembered. Times are RFC 3339, with their
+offset; an empty cell is missing.
+
+The rows are what predict reads. --keep copies columns of EVENTS in front of each row; predict then needs
+--ignore-extra.
+
+  besra features models/fraud/3 events.csv -o rows.csv
+  besra features models/fraud/3 events.parquet -o rows.parquet --keep event_id,time,label
+  besra features --ignore-extra models/fraud/3 events.csv | besra predict models/fraud/3`,
+		run: runFeatures,
+	}
+}
+
+// A featuresJob is what a command line asks of features.
+type featuresJob struct {
+	options      events.Options
+	bundle       string
+	events, rows string
+}
+
+func runFeatures(ctx context.Context, e *environ, v *verb, args []string) error {
+	var j featuresJob
+	var keep string
+	fs := v.flags()
+	fs.StringVar(&j.rows, "o", "-", "write the rows to this `file`, as Parquet when its name ends in .parquet; - is stdout")
+	fs.StringVar(&keep, "keep", "", "`columns` of the events to write in front of the rows: event_id,time,label or any field")
+	fs.BoolVar(&j.options.IgnoreExtra, "ignore-extra", false, "ignore columns that are no fields of an event")
+	rest, err := v.parse(e, fs, args)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) == 0:
+		return usagef("name the bundle, and the file of events")
+	case len(rest) == 1:
+		return usagef("name the file of events; - is stdin")
+	case len(rest) > 2:
+		return usagef("unexpected argument %q", rest[2])
+	}
+	j.bundle, j.events = rest[0], rest[1]
+	if keep != "" {
+		j.options.Keep = strings.Split(keep, ",")
+	}
+	return j.run(ctx, e)
+}
+
+func (j *featuresJob) run(ctx context.Context, e *environ) error {
+	b, err := bundle.Load(j.bundle)
+	switch {
+	case err != nil:
+		return err
+	case b.Events == nil:
+		return fmt.Errorf("%s has no features.yaml: nothing says how an event becomes a row", j.bundle)
+	}
+	j.options.Definition, j.options.Columns = b.Events, b.Columns()
+	j.options.Bits, _ = b.Model.Bits()
+	in, name, size, err := openRows(e, j.events)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	j.options.File = name
+	r, err := events.New(j.options)
+	if err != nil {
+		return err
+	}
+	counted := &countingReader{r: in}
+	from := events.CSV(counted)
+	if isParquet(j.events) {
+		f, ok := in.(io.ReaderAt)
+		if !ok || size == 0 {
+			return fmt.Errorf("%s: Parquet is read from a file, and not from its beginning", name)
+		}
+		from, size = events.Parquet(f, size), 0
+	}
+	began := time.Now()
+	end := showEvents(e, r, counted, size, j.rows == "-")
+	sum, err := j.replay(ctx, e, r, from)
+	end()
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	case err != nil:
+		return err
+	}
+	tellEvents(e, name, sum, time.Since(began))
+	return nil
+}
+
+func isParquet(path string) bool { return strings.HasSuffix(path, ".parquet") }
+
+// replay writes the rows.
+func (j *featuresJob) replay(ctx context.Context, e *environ, r *events.Replay, from events.Source) (sum events.Summary, err error) {
+	write := func(w io.Writer) error {
+		if isParquet(j.rows) {
+			to := r.ParquetTo(w)
+			if sum, err = r.Run(ctx, from, to); err != nil {
+				return err
+			}
+			return to.Close()
+		}
+		sum, err = r.Run(ctx, from, r.CSVTo(w))
+		return err
+	}
+	if j.rows == "-" {
+		return sum, write(e.stdout)
+	}
+	err = writeFile(j.rows, write)
+	return sum, err
+}
+
+// tellEvents says what has been done.
+func tellEvents(e *environ, file string, sum events.Summary, took time.Duration) {
+	seconds := max(took.Seconds(), 1e-9)
+	fmt.Fprintf(e.stderr, "%s: %d events in %.1f s, %.0f a second\n", file, sum.Events, seconds, float64(sum.Events)/seconds)
+	if sum.Late > 0 {
+		fmt.Fprintf(e.stderr, "%d of %d events came too late to be remembered\n", sum.Late, sum.Events)
+	}
+	if sum.Full > 0 {
+		fmt.Fprintf(e.stderr, "%d of %d events were not remembered: too many events of one entity\n", sum.Full, sum.Events)
+	}
+	for _, note := range sum.Notes {
+		fmt.Fprintln(e.stderr, note)
+	}
+}
+
+// showEvents shows on a terminal how far r has come, until the function that it returns is called: the share
+// of the file that is read when its size is known, else the events that are done.
+func showEvents(e *environ, r *events.Replay, read *countingReader, size int64, toStdout bool) (end func()) {
+	if !isTerminal(e.stderr) || toStdout && isTerminal(e.stdout) {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		bytes, count := newProgress(e.stderr, "bytes"), newProgress(e.stderr, "events")
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				bytes.end()
+				count.end()
+				return
+			case <-tick.C:
+			}
+			if size > 0 {
+				bytes.show(int(read.n.Load()), int(size))
+			} else {
+				count.show(int(r.Events.Load()), 0)
+			}
+		}
+	}()
+	return func() { close(stop); <-stopped }
+}

@@ -1,0 +1,192 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/besra-ml/besra/internal/entity"
+	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/journal"
+	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/store"
+)
+
+// The files of state.dir.
+const (
+	keyFile    = "entity.key"
+	journalDir = "journal"
+	outcomeDir = "outcomes"
+)
+
+// openState opens what is remembered, for the models that are served. Without state.dir that is memory alone.
+func (a *App) openState() (err error) {
+	c := a.config.State
+	if a.hasher, err = a.newHasher(); err != nil {
+		return err
+	}
+	o := history.Options{
+		Store:    store.NewMemory(store.Options{Bytes: c.Bytes, ReplayBytes: a.config.Replay.Bytes, ReplayTTL: a.config.Replay.TTL}),
+		Continue: c.OnFailure == "continue", Deadline: c.Deadline, TTL: a.config.Replay.TTL,
+		Metrics: a.metrics, Log: a.log,
+	}
+	outcomes := outcome.Options{Bytes: max(c.Bytes/8, 1<<20), Log: a.log}
+	if c.Dir != "" {
+		if o.Journal, err = a.openJournal(); err != nil {
+			return fmt.Errorf("state.dir: %w", err)
+		}
+		outcomes.Dir = filepath.Join(c.Dir, outcomeDir)
+	}
+	if o.Outcomes, err = outcome.Open(outcomes); err != nil {
+		if o.Journal != nil {
+			err = errors.Join(err, o.Journal.Close())
+		}
+		return fmt.Errorf("state.dir: %w", err)
+	}
+	if o.Journal != nil && o.Outcomes.Position() > o.Journal.Last() {
+		return errors.Join(
+			fmt.Errorf("state.dir: %s is ahead of %s: they are not of one service", outcomeDir, journalDir),
+			o.Outcomes.Close(), o.Journal.Close())
+	}
+	a.history = history.New(o)
+	seen := map[*feature.Plan]bool{}
+	for _, m := range a.models.Models() {
+		if m.Plan != nil && !seen[m.Plan] {
+			seen[m.Plan] = true
+			a.history.Attach(m.Plan)
+		}
+	}
+	return nil
+}
+
+// newHasher returns what makes keyed hashes of ids: with the key of state.entity_key_file, else one that is made
+// once and kept in state.dir, else one for this process.
+func (a *App) newHasher() (*entity.Hasher, error) {
+	c := a.config.State
+	var key []byte
+	var err error
+	switch {
+	case c.EntityKeyFile != "":
+		key, err = entity.ReadKey(c.EntityKeyFile)
+	case c.Dir != "":
+		if err = os.MkdirAll(c.Dir, 0o700); err == nil {
+			key, err = entity.ReadOrMakeKey(filepath.Join(c.Dir, keyFile))
+		}
+	default:
+		key = entity.NewKey()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("entity key: %w", err)
+	}
+	return entity.NewHasher(key), nil
+}
+
+func (a *App) openJournal() (*journal.Journal, error) {
+	c, m := a.config.State, a.metrics.Journal
+	sync, err := journal.ParseSync(c.Fsync)
+	if err != nil {
+		return nil, err
+	}
+	return journal.Open(journal.Options{
+		Dir: filepath.Join(c.Dir, journalDir), Sync: sync, Interval: c.FsyncInterval, Keep: c.Keep, Log: a.log,
+		OnWrite: func(bytes int, took time.Duration) {
+			m.Written.Add(uint64(bytes))
+			m.Seconds.ObserveDuration(took)
+		},
+		OnFailure: func(err error) {
+			m.Failures.Inc()
+			a.log.Error("the journal cannot be written", "error", err, "on_failure", c.OnFailure)
+		},
+		OnRecovered: func() { a.log.Warn("the journal can be written again") },
+	})
+}
+
+// recover makes the memory what the disk says, and tells how far it is.
+func (a *App) recover(ctx context.Context) error {
+	if a.history.Journal == nil {
+		return nil
+	}
+	began, told := time.Now(), time.Now()
+	var records uint64
+	err := a.history.Recover(ctx, a.models.Plan, func(done, total uint64) {
+		records = total
+		if time.Since(told) > time.Second {
+			told = time.Now()
+			a.log.Info("recovering", "records", done, "of", total)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("state.dir %s: %w", a.config.State.Dir, err)
+	}
+	a.log.Info("recovered", "records", records, "entities", a.history.Store.Stats().Entities,
+		"seconds", time.Since(began).Seconds())
+	return nil
+}
+
+// snapshotBytes of journal since the last snapshot are worth a new one, however young that is.
+const snapshotBytes = 256 << 20
+
+// tend looks after what is remembered until ctx ends: drops what is idle, tells how much there is, and writes
+// snapshots.
+func (a *App) tend(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last := time.Now()
+	var alarms alarms
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		a.history.Store.Sweep(16)
+		a.history.Measure()
+		alarms.tell(a)
+		if a.history.Journal == nil {
+			continue
+		}
+		_ = a.history.Journal.Retry() // its observers tell
+		wrote := a.history.Wrote()
+		if wrote > snapshotBytes || wrote > 0 && time.Since(last) > a.config.State.Snapshot {
+			a.snapshot()
+			last = time.Now()
+		}
+	}
+}
+
+func (a *App) snapshot() {
+	began := time.Now()
+	if err := a.history.Snapshot(); err != nil {
+		a.log.Error("no snapshot could be written; a start will take longer", "error", err)
+		return
+	}
+	a.log.Info("snapshot written", "seconds", time.Since(began).Seconds(), "bytes", a.history.Journal.Stats().Bytes)
+}
+
+// closeState writes what is left to write.
+func (a *App) closeState() error {
+	if a.history.Journal != nil && a.history.Wrote() > 0 {
+		a.snapshot()
+	}
+	return a.history.Close()
+}
+
+// alarms tells what operators should act on, once for each time that it grows worse.
+type alarms struct{ shed, evicted uint64 }
+
+func (l *alarms) tell(a *App) {
+	s := a.history.Store.Stats()
+	if s.Shed > l.shed {
+		a.log.Error("state.bytes is reached: histories of entities are being dropped, the oldest first",
+			"dropped", s.Shed-l.shed, "youngest_idle", s.ShedYoungest.String(), "bytes", s.Bytes)
+	}
+	if s.EarlyEvictions > l.evicted {
+		a.log.Error("replay.bytes is reached: answers are dropped before replay.ttl",
+			"dropped", s.EarlyEvictions-l.evicted, "horizon", s.Horizon.String())
+	}
+	l.shed, l.evicted = s.Shed, s.EarlyEvictions
+}

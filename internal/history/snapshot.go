@@ -1,0 +1,240 @@
+package history
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/store"
+)
+
+// A snapshot is, in order, each number a varint:
+//
+//	version, shards
+//	groups: how many; of each its id and from when its histories are whole
+//	marks: how many; of each its time and position
+//	labels without events: how many; of each its key, position, label and time
+//	for each shard: its states, each 1, the group's index, key, when it was touched, its bytes; then 0 and the
+//	position of the last record that is in them
+const snapshotVersion = 1
+
+const (
+	maxGroups = 4096
+	maxState  = 1 << 30 // bytes
+)
+
+// Snapshot writes all histories beside the journal, so that a start repeats only what came after, and old
+// records can go. Answers are not in it: they are in the journal, as long as they are given.
+func (h *History) Snapshot() error {
+	through := h.Journal.Last()
+	wrote := h.wrote.Load()
+	if h.Outcomes != nil {
+		if err := h.Outcomes.Flush(); err != nil {
+			return fmt.Errorf("outcomes: %w", err)
+		}
+	}
+	if err := h.Journal.Snapshot(through, func(w io.Writer) error { return h.write(w, through) }); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	h.wrote.Add(-wrote)
+	h.snapped.Store(h.Now().UnixMilli())
+	return nil
+}
+
+// write writes a snapshot. Every record up to through that is about an entity was carried out before whoever
+// queued it let go of the entity's shard, so it is in what is read of the shard now.
+func (h *History) write(to io.Writer, through uint64) error {
+	w := bufio.NewWriterSize(to, 1<<16)
+	var b []byte
+	num := func(v int64) { b = binary.AppendVarint(b, v) }
+	num(snapshotVersion)
+	num(int64(h.Store.Shards()))
+	b, index := h.appendGroups(b)
+	list := h.marks.copy()
+	num(int64(len(list)))
+	for _, m := range list {
+		num(m.at)
+		num(int64(m.position))
+	}
+	var early []outcome.EarlyLabel
+	if h.Outcomes != nil {
+		early = h.Outcomes.Early()
+	}
+	num(int64(len(early)))
+	for _, e := range early {
+		b = append(b, e.Key[:]...)
+		num(int64(e.Position))
+		num(int64(e.Label))
+		num(e.Time)
+	}
+	w.Write(b)
+	for shard := range h.Store.Shards() {
+		b = b[:0]
+		position, err := h.Store.Each(shard, func(ref store.Ref, touched time.Time, state []byte) error {
+			num(1)
+			num(int64(index[ref.Group]))
+			b = append(b, ref.Key[:]...)
+			num(touched.UnixMilli())
+			num(int64(len(state)))
+			b = append(b, state...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		num(0)
+		num(int64(max(position, through)))
+		w.Write(b)
+	}
+	return w.Flush()
+}
+
+// appendGroups appends all groups, and returns the index of each by the store's number.
+func (h *History) appendGroups(b []byte) ([]byte, map[int]int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	index := map[int]int{}
+	b = binary.AppendVarint(b, int64(len(h.groups)))
+	for id, g := range h.groups {
+		index[g.number] = len(index)
+		b = append(b, id[:]...)
+		b = binary.AppendVarint(b, g.since)
+	}
+	return b, index
+}
+
+var errSnapshot = errors.New("the snapshot is not one that this version of besra knows")
+
+// load reads a snapshot. States of groups that no plan has are left out.
+func (h *History) load(from io.Reader) error {
+	r := &snapshotReader{r: bufio.NewReaderSize(from, 1<<16)}
+	if r.num() != snapshotVersion || r.num() != int64(h.Store.Shards()) {
+		return errors.Join(errSnapshot, r.err)
+	}
+	groups := make([]*group, 0, 16)
+	for range r.count(maxGroups) {
+		var id feature.Hash
+		r.read(id[:])
+		since := r.num()
+		g := h.groups[id] // nil: no plan has it
+		if g != nil {
+			g.since, g.loaded = since, true
+		}
+		groups = append(groups, g)
+	}
+	for range r.count(math.MaxInt32) {
+		at, position := r.num(), uint64(r.num())
+		if r.err != nil {
+			return r.err
+		}
+		h.marks.list = append(h.marks.list, timeMark{at, position})
+		h.marks.last.Store(at)
+	}
+	var early []outcome.EarlyLabel
+	for range r.count(math.MaxInt32) {
+		var e outcome.EarlyLabel
+		r.read(e.Key[:])
+		e.Position, e.Label, e.Time = uint64(r.num()), outcome.Label(r.num()), r.num()
+		if r.err != nil {
+			return r.err
+		}
+		early = append(early, e)
+	}
+	if h.Outcomes != nil && len(early) > 0 {
+		h.Outcomes.RestoreEarly(early)
+	}
+	for shard := range h.Store.Shards() {
+		if err := h.loadShard(r, shard, groups); err != nil {
+			return err
+		}
+	}
+	return r.err
+}
+
+func (h *History) loadShard(r *snapshotReader, shard int, groups []*group) error {
+	layouts := h.layouts()
+	var state []byte
+	for {
+		more := r.num()
+		if r.err != nil {
+			return r.err
+		}
+		if more == 0 {
+			h.Store.Restore(shard, uint64(r.num()))
+			return r.err
+		}
+		i := r.num()
+		var ref store.Ref
+		r.read(ref.Key[:])
+		touched := time.UnixMilli(r.num())
+		n := r.count(maxState)
+		if r.err != nil || i < 0 || i >= int64(len(groups)) {
+			return errors.Join(errSnapshot, r.err)
+		}
+		state = slices.Grow(state[:0], min(n, 1<<16))[:0]
+		for len(state) < n && r.err == nil {
+			more := min(n-len(state), 1<<16)
+			state = slices.Grow(state, more)[:len(state)+more]
+			r.read(state[len(state)-more:])
+		}
+		g := groups[i]
+		if r.err != nil || g == nil {
+			continue
+		}
+		if err := layouts[g].Check(state); err != nil {
+			return fmt.Errorf("%w: a history: %w", errSnapshot, err)
+		}
+		ref.Group = g.number
+		h.Store.Put(ref, touched, state)
+	}
+}
+
+// A snapshotReader reads a snapshot's numbers; after an error, zeros.
+type snapshotReader struct {
+	r   *bufio.Reader
+	err error
+}
+
+func (r *snapshotReader) num() int64 {
+	if r.err != nil {
+		return 0
+	}
+	v, err := binary.ReadVarint(r.r)
+	r.fail(err)
+	return v
+}
+
+// count reads a number of things.
+func (r *snapshotReader) count(most int64) int {
+	n := r.num()
+	if n < 0 || n > most {
+		r.fail(errSnapshot)
+		return 0
+	}
+	return int(n)
+}
+
+func (r *snapshotReader) read(b []byte) {
+	if r.err != nil {
+		clear(b)
+		return
+	}
+	_, err := io.ReadFull(r.r, b)
+	r.fail(err)
+}
+
+func (r *snapshotReader) fail(err error) {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if r.err == nil {
+		r.err = err
+	}
+}

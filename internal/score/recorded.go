@@ -1,0 +1,283 @@
+package score
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+
+	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/window"
+)
+
+// Recorded returns a scorer that makes rows of events and their histories, has s score them, and then makes the
+// event part of history.
+//
+// An event's entities are held from reading their windows until the event and what was said of it have entered
+// history and are queued as one record of the journal; the disk is awaited after they are let go. What was not
+// scored, and what was answered without a score, leaves no trace.
+func Recorded(s Scorer, h *history.History, log *slog.Logger) Scorer { return &recorded{s, h, log} }
+
+type recorded struct {
+	Scorer
+	history *history.History
+	log     *slog.Logger
+}
+
+// work is the memory of recording a batch.
+type work struct {
+	turn     history.Turn
+	recorded []entry
+}
+
+// An entry is an event that the journal has queued.
+type entry struct {
+	event    int
+	position uint64
+	kept     uint16
+}
+
+// ErrRefused is why an event's own values keep it from being scored.
+type ErrRefused struct {
+	What   WarningKind // OutOfBounds, or Missing
+	Field  string
+	Detail string
+}
+
+// Missing refuses an event of which a feature that may not be missing is.
+const Missing WarningKind = 255
+
+func (e *ErrRefused) Error() string { return e.Field + ": " + e.Detail }
+
+func (s *recorded) Score(ctx context.Context, b *Batch) error {
+	b.work.recorded = b.work.recorded[:0]
+	for i := 0; i < len(b.Events); {
+		j := i + 1
+		if b.Events[i].Raw {
+			s.event(ctx, b, i)
+		} else {
+			for j < len(b.Events) && !b.Events[j].Raw {
+				j++
+			}
+			s.rows(ctx, b, i, j)
+		}
+		i = j
+	}
+	s.await(ctx, b)
+	return nil
+}
+
+// rows scores the events from i up to j, whose rows are given, and records what was said of those that have ids.
+func (s *recorded) rows(ctx context.Context, b *Batch, i, j int) {
+	err := s.Scorer.Score(ctx, b.Part(i, j))
+	for k := i; k < j; k++ {
+		e := &b.Events[k]
+		if e.Done || e.Refused != nil {
+			continue
+		}
+		if err != nil {
+			s.degrade(ctx, b, k, err)
+		}
+		b.Write(k)
+		if !e.Guarded || e.Result.Degraded {
+			continue
+		}
+		now := s.history.Now().UnixMilli() // it has no time of its own
+		position, err := s.history.Remember(&b.work.turn, b.stream(), now, said(b, k))
+		s.queued(e, b, entry{event: k, position: position}, err)
+	}
+}
+
+// event makes a row of event i and its history, scores it, and makes it part of history.
+func (s *recorded) event(ctx context.Context, b *Batch, i int) {
+	e, in := &b.Events[i], &b.Inputs[i]
+	if e.Done || e.Refused != nil {
+		return
+	}
+	t := &b.work.turn
+	if err := s.history.Begin(ctx, t, b.stream(), in); err != nil {
+		s.degrade(ctx, b, i, fmt.Errorf("history: %w", err))
+		b.Write(i)
+		return
+	}
+	defer s.history.Release(t)
+	b.Model.Program.Row(b.Row(i), in, t.States, &t.Work)
+	s.warn(b, i, t)
+	if e.Refused = bounds(b, i); e.Refused != nil {
+		return
+	}
+	if err := s.Scorer.Score(ctx, b.Part(i, i+1)); err != nil {
+		s.degrade(ctx, b, i, err)
+	}
+	b.Write(i)
+	if e.DryRun || e.Result.Degraded {
+		return
+	}
+	position, kept, err := s.history.Commit(ctx, t, b.stream(), in, said(b, i))
+	s.queued(e, b, entry{i, position, kept}, err)
+}
+
+// queued notes an event whose record is on its way to the disk, or refuses it.
+func (s *recorded) queued(e *Event, b *Batch, at entry, err error) {
+	if err != nil {
+		e.Refused = err
+		return
+	}
+	if at.position > 0 {
+		b.work.recorded = append(b.work.recorded, at)
+	}
+}
+
+// await waits until what was recorded is as durable as promised. What is not is refused, and undone; or given
+// out all the same, if that is what was chosen.
+func (s *recorded) await(ctx context.Context, b *Batch) {
+	for n := len(b.work.recorded) - 1; n >= 0; n-- { // the last first: it takes the others along
+		at := b.work.recorded[n]
+		e := &b.Events[at.event]
+		err := s.history.Wait(ctx, at.position)
+		switch {
+		case err == nil:
+		case s.history.Continue:
+			s.history.Metrics.Journal.Unsaved.Inc()
+		case errors.Is(err, history.ErrSlow):
+			s.later(b, at)
+			e.Refused = err
+		default:
+			s.undo(ctx, &b.work.turn, b, at)
+			e.Refused = errors.Join(history.ErrUnsaved, err)
+		}
+	}
+}
+
+func (s *recorded) undo(ctx context.Context, t *history.Turn, b *Batch, at entry) {
+	s.history.Undo(context.WithoutCancel(ctx), t, b.stream(), &b.Inputs[at.event], at.kept, said(b, at.event))
+}
+
+// later leaves an event to the journal: when its record is written its answer is kept for those who ask again,
+// and if it is lost, the event is undone.
+func (s *recorded) later(b *Batch, at entry) {
+	e := &b.Events[at.event]
+	e.later = e.claimed
+	stream, in, what := b.stream(), clone(&b.Inputs[at.event]), *said(b, at.event)
+	answer := append([]byte(nil), e.Answer...)
+	what.Answer = answer
+	claimed := e.claimed
+	s.history.Later(at.position, func(err error) {
+		ctx := context.Background()
+		if err != nil {
+			s.history.Undo(ctx, new(history.Turn), stream, &in, at.kept, &what)
+			if claimed {
+				_ = s.history.Store.Abandon(ctx, what.Key, what.Digest)
+			}
+			return
+		}
+		if claimed {
+			_ = s.history.Store.Complete(ctx, what.Key, what.Digest, answer)
+		}
+	})
+}
+
+// clone copies an event, whose memory is the batch's. Its texts have gone into the journal.
+func clone(e *feature.Event) feature.Event {
+	return feature.Event{Time: e.Time, Numbers: slices.Clone(e.Numbers), Texts: make([][]byte, len(e.Texts)), Hashes: slices.Clone(e.Hashes)}
+}
+
+// degrade gives event i the fallback's answer, and tells why.
+func (s *recorded) degrade(ctx context.Context, b *Batch, i int, err error) {
+	s.log.LogAttrs(ctx, slog.LevelError, "an event could not be scored", slog.String("model", b.Model.Name), slog.Any("error", err))
+	if b.Model.Policy() == nil {
+		b.Events[i].Refused = err
+		return
+	}
+	Degrade(b, i)
+}
+
+// warn tells which entities will not remember the event, and which features lack a part of their history.
+func (s *recorded) warn(b *Batch, i int, t *history.Turn) {
+	e, p := &b.Events[i], b.Model.Plan
+	for g, kept := range t.Kept {
+		if kept == window.Remembered {
+			continue
+		}
+		what, counter := Late, b.Model.Counters.Late
+		if kept == window.Full {
+			what, counter = Full, b.Model.Counters.Full
+		}
+		if !e.DryRun {
+			counter.Inc()
+		}
+		for _, name := range p.Groups[g].Entities {
+			e.warn(Warning{Field: name, Feature: -1, What: what})
+		}
+	}
+	if !s.history.AnyShort(p) {
+		return
+	}
+	for c := range b.Model.Columns {
+		g, reach := b.Model.Program.Column(c)
+		if g >= 0 && s.history.Short(p, g, b.Inputs[i].Time-reach) {
+			e.warn(Warning{Field: b.Model.Columns[c].Name, Feature: c, What: ShortHistory})
+		}
+	}
+}
+
+// warn adds a warning, once.
+func (e *Event) warn(w Warning) {
+	for _, other := range e.Warnings {
+		if other == w {
+			return
+		}
+	}
+	e.Warnings = append(e.Warnings, w)
+}
+
+// bounds holds an event's row against what the bundle says of its features.
+func bounds(b *Batch, i int) error {
+	row := b.Row(i)
+	for _, c := range b.Model.Bounded {
+		f, x := &b.Model.Features[c], row[c]
+		switch {
+		case math.IsNaN(x) && f.RefuseMissing:
+			return &ErrRefused{Missing, f.Name, "the bundle says that it may not be missing"}
+		case f.InBounds(x):
+		case f.RefuseOutOfBounds:
+			return &ErrRefused{OutOfBounds, f.Name, fmt.Sprintf("%v is not within the bounds %v to %v of the bundle", x, f.Min, f.Max)}
+		default:
+			b.Events[i].warn(Warning{Field: f.Name, Feature: c, What: OutOfBounds})
+		}
+	}
+	return nil
+}
+
+// said returns what was said of event i.
+func said(b *Batch, i int) *history.Scored {
+	e := &b.Events[i]
+	s := &history.Scored{
+		Version: e.Version, HasID: e.Guarded, Key: e.Key, Digest: e.Digest, Answer: e.Answer,
+		Score: e.Result.Score, Decision: e.Result.Decision,
+	}
+	if e.Raw {
+		s.Loss = loss(b.Model.Program.Loss(&b.Inputs[i]))
+	}
+	return s
+}
+
+// loss returns a loss in history's units.
+func loss(amount int64, decimals int) int64 {
+	unit := int64(history.LossUnit)
+	for ; decimals > 0; decimals-- {
+		if unit > 1 {
+			unit /= 10
+		} else {
+			amount /= 10
+		}
+	}
+	return amount * unit
+}
+
+func (b *Batch) stream() history.Stream {
+	return history.Stream{Tenant: b.Tenant, Model: b.Model.Name, Plan: b.Model.Plan}
+}

@@ -1,0 +1,150 @@
+package score
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/telemetry"
+)
+
+// ErrReused refuses an event whose id was answered with other content.
+var ErrReused = errors.New("the event_id was used for other content")
+
+// Replayed returns a scorer that answers an event id that was answered before with its first answer, whatever
+// model is live now, and passes the others on to s.
+//
+// Of twins that come at once, one is scored and the others wait for its answer. What cannot be scored, and
+// what is answered without a score, is not kept: its retry counts as new.
+func Replayed(s Scorer, kept store.Store, m *telemetry.Metrics) Scorer {
+	return &replayed{s, kept, m.Replay}
+}
+
+type replayed struct {
+	Scorer
+	store  store.Store
+	counts telemetry.Replay
+}
+
+func (s *replayed) Score(ctx context.Context, b *Batch) error {
+	waiting := 0
+	for i := range b.Events {
+		e := &b.Events[i]
+		if !e.Guarded {
+			continue
+		}
+		if !s.claim(ctx, b, e, false) {
+			e.Done = true
+			waiting++
+		}
+	}
+	// Twins within one batch wait for each other here, too: the first of them is answered by then, and nobody
+	// waits for another while holding what that one waits for.
+	err := s.pass(ctx, b, 0, len(b.Events))
+	for i := 0; waiting > 0 && err == nil && i < len(b.Events); i++ {
+		e := &b.Events[i]
+		if !e.Done || e.Replayed || e.Refused != nil {
+			continue
+		}
+		waiting--
+		e.Done = false
+		s.claim(ctx, b, e, true)
+		if e.claimed {
+			err = s.pass(ctx, b, i, i+1)
+		}
+	}
+	return err
+}
+
+// claim asks for the right to answer e, or finds its answer. false: somebody else is about to answer it.
+func (s *replayed) claim(ctx context.Context, b *Batch, e *Event, wait bool) bool {
+	start := len(b.Answers)
+	claimed, answers, err := s.store.Claim(ctx, e.Key, e.Digest, wait, b.Answers)
+	if err != nil {
+		e.Refused = err
+		return true
+	}
+	switch claimed {
+	case store.Won:
+		e.claimed = true
+		s.counts.Miss.Inc()
+	case store.Answered:
+		b.Answers = answers
+		e.replay(answers[start:])
+		if wait {
+			s.counts.Joined.Inc()
+		} else {
+			s.counts.Hit.Inc()
+		}
+	case store.Reused:
+		e.Refused = ErrReused
+		s.counts.Conflict.Inc()
+	case store.Pending:
+		return false
+	}
+	return true
+}
+
+// pass passes the events from i up to j on, and lets go of what was claimed, come what may.
+func (s *replayed) pass(ctx context.Context, b *Batch, i, j int) error {
+	finished := false
+	defer func() {
+		for k := i; k < j; k++ {
+			s.finish(ctx, &b.Events[k], finished)
+		}
+	}()
+	for k := i; k < j; k++ {
+		if e := &b.Events[k]; !e.Done && e.Refused == nil {
+			if err := s.next(ctx, b, i, j); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	finished = true
+	return nil
+}
+
+func (s *replayed) next(ctx context.Context, b *Batch, i, j int) error {
+	if j-i == len(b.Events) {
+		return s.Scorer.Score(ctx, b)
+	}
+	p := b.Part(i, j)
+	p.Answers = p.Answers[:0]
+	return s.Scorer.Score(ctx, p)
+}
+
+// finish keeps the answer of an event that was claimed, or lets others try.
+func (s *replayed) finish(ctx context.Context, e *Event, passed bool) {
+	if !e.claimed || e.later {
+		return
+	}
+	e.claimed = false
+	ctx = context.WithoutCancel(ctx) // others wait for it, whoever has hung up
+	if !passed || e.Refused != nil || e.Result.Degraded || e.Answer == nil {
+		_ = s.store.Abandon(ctx, e.Key, e.Digest)
+		return
+	}
+	_ = s.store.Complete(ctx, e.Key, e.Digest, e.stored())
+}
+
+// stored returns what is kept of an answered event: the model's version, then the answer.
+func (e *Event) stored() []byte { return e.Answer[:len(e.Answer):len(e.Answer)] }
+
+// replay takes what stored returned.
+func (e *Event) replay(answer []byte) {
+	version, n := binary.Uvarint(answer)
+	if n <= 0 {
+		e.Refused = errors.New("an answer that is kept cannot be read")
+		return
+	}
+	e.Answer, e.Version = answer, int(version)
+	e.Done, e.Replayed, e.Refused = true, true, nil
+}
+
+// Body returns the members of the answer, from the score on.
+func (e *Event) Body() []byte {
+	_, n := binary.Uvarint(e.Answer)
+	return e.Answer[max(n, 0):]
+}
