@@ -193,7 +193,8 @@ compromised cards.
 
 ## Inputs
 
-The amount; night (0 to 7 o'clock UTC) and weekend; the card's payments and mean amount over 1, 7 and 30 days,
+A raw payment: time, card, terminal, amount. `features.yaml` in the bundle makes the model's 15 inputs of it and of what
+besra remembers, the same in training and when it serves ([features](features.md)): the amount; night (0 to 7 o'clock UTC) and weekend; the card's payments and mean amount over 1, 7 and 30 days,
 this payment included; the terminal's payments and their share of fraud over 1, 7 and 30 days that ended a week
 ago. Most gain: {leading}.
 
@@ -219,7 +220,7 @@ terminal's, and without both, so that it then answers with what is left rather t
 
 ## Make it again
 
-`make train` simulates the payments, trains, and writes the bundle, the held-out payments and this page, the same to the
-byte on the same kind of machine. Held-out payments in `models/heldout.csv.gz` are 20,000 of the {total:,}, spread evenly over
-the four weeks, with their share of fraud.
+`make train` simulates the payments, makes rows of them with `besra features`, trains, and writes the bundle and this page,
+the same to the byte on the same kind of machine. `besra demo` plays the held-out weeks, as raw payments, and arrives at
+the table above.
 """

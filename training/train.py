@@ -1,16 +1,15 @@
-"""Makes the demo bundle, the held-out payments and the model card from simulated payments.
+"""Makes the demo bundle and the model card from simulated payments.
 
     besra simulate -o .cache/events.csv
-    python training/train.py .cache/events.csv
+    besra features training/features.yaml .cache/events.csv --ignore-extra -o .cache/rows.csv
+    python training/train.py .cache/events.csv .cache/rows.csv
 
-The same events give the same files, byte for byte.
+The rows are made by the code that makes them when the model serves. The same events give the same files, byte for
+byte.
 """
 
 import argparse
-import csv
-import gzip
 import hashlib
-import io
 import shutil
 from pathlib import Path
 
@@ -21,8 +20,7 @@ import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import modelcard
-from features import NAMES, features, read_events
-from golden import cells, write_golden
+from golden import write_golden
 
 HOME = Path(__file__).resolve().parent.parent
 
@@ -51,21 +49,24 @@ REVIEW = 5  # an analyst's time
 CHARGEBACK = 20  # the fee for a fraud that went through, on top of its amount
 INSULT = 25  # a genuine payment declined: the margin and some good will
 
-HELD_OUT_PAYMENTS = 20_000
+DAY = 86_400
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("events", help="what besra simulate wrote")
+    arguments.add_argument("rows", help="what besra features made of it")
     arguments.add_argument("--models", type=Path, default=HOME / "models")
     arguments.add_argument("--docs", type=Path, default=HOME / "docs")
     a = arguments.parse_args()
 
-    print("features")
+    print("rows")
     events = read_events(a.events)
     if events["day"].iloc[-1] < HELD_OUT[1]:
         raise SystemExit(f"{a.events}: ends on day {events['day'].iloc[-1]}, training needs days 0 to {HELD_OUT[1]}")
-    X = features(events)
+    X = read_rows(a.rows)
+    if len(X) != len(events):
+        raise SystemExit(f"{a.rows}: {len(X)} rows, but {a.events} has {len(events)} events")
 
     print("cutoffs")
     tune = between(events, TUNE)
@@ -91,10 +92,28 @@ def main():
 
     print("bundle")
     write_bundle(a.models / "fraud" / "1", booster, rows, events, report)
-    write_held_out(a.models / "heldout.csv.gz", payments, rows)
     modelcard.write(a.docs, payments, scores, report)
     for name, value in report["demo"].items():
         print(f"  {name}: {value:.4f}")
+
+
+def read_events(path):
+    """Reads what `besra simulate` writes, in its order: by time."""
+    events = pd.read_csv(
+        path,
+        dtype={"event_id": str, "time": str, "card": "category", "terminal": "category", "label": "category"},
+        usecols=["event_id", "time", "card", "terminal", "amount", "label", "scenario"],
+    )
+    time = pd.to_datetime(events["time"], format="%Y-%m-%dT%H:%M:%SZ")
+    events["seconds"] = time.to_numpy().astype("datetime64[s]").astype(np.int64)
+    events["day"] = (events["seconds"] - events["seconds"].iloc[0] // DAY * DAY) // DAY
+    events["fraud"] = (events["label"] == "fraud").to_numpy(np.int8)
+    return events
+
+
+def read_rows(path):
+    """Reads the rows that `besra features` writes, to their last bit."""
+    return pd.read_csv(path, dtype=np.float64).astype(np.float32)
 
 
 def between(events, days):
@@ -116,6 +135,7 @@ def fit(X, events, days):
     return xgb.train(PARAMETERS, matrix, TREES)
 
 
+NAMES = [column["name"] for column in yaml.safe_load((HOME / "training" / "features.yaml").read_text())["columns"]]
 CARD = [name for name in NAMES if name.startswith("card_")]
 TERMINAL = [name for name in NAMES if name.startswith("terminal_")]
 
@@ -215,8 +235,9 @@ def write_bundle(out, booster, rows, events, report):
     out.mkdir(parents=True)
     booster.save_model(out / "model.ubj")
     write_golden(booster, rows, out / "golden")
-    policy = {"besra": 1, "version": "demo-1", "cutoffs": Line(report["cutoffs"])}
+    policy = {"besra": 1, "version": "demo-1", "cutoffs": Line(report["cutoffs"]), "fallback": "review"}
     (out / "policy.yaml").write_text(dump(policy))
+    shutil.copyfile(HOME / "training" / "features.yaml", out / "features.yaml")
 
     files = sorted(f for f in out.rglob("*") if f.is_file())
     seconds = events["seconds"][between(events, TRAIN)]
@@ -261,24 +282,6 @@ def describe(name):
     what = "_".join(what)
     extra = {"mean": {"unit": "EUR", "max": 100_000}, "fraud_share": {"max": 1}}.get(what, {})
     return {**bounds, **extra, "on_bounds": "accept", "missing": "allow", "text": text[what].format(days)}
-
-
-def write_held_out(path, payments, rows):
-    """Payments spread evenly over the held-out weeks, with the weeks' share of fraud, in the order of time."""
-    by_label = np.argsort(payments["fraud"].to_numpy(), kind="stable")
-    steps = (np.arange(HELD_OUT_PAYMENTS) * len(by_label)) // HELD_OUT_PAYMENTS
-    chosen = np.sort(by_label[steps])
-    payments, rows = payments.iloc[chosen], rows.iloc[chosen]
-    columns = {name: payments[name].astype(str) for name in ("event_id", "time", "card", "terminal")}
-    columns |= {name: cells(rows[name]) for name in NAMES}
-    columns["label"] = payments["label"].astype(str)
-
-    text = io.StringIO()
-    out = csv.writer(text, lineterminator="\n")
-    out.writerow(columns)
-    out.writerows(zip(*columns.values()))
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
-        packed.write(text.getvalue().encode())
 
 
 class Line(dict):

@@ -189,7 +189,7 @@ func TestManyModelsGiveTheLibrarysOwnBitsAtOnce(t *testing.T) {
 }
 
 func (s *served) ask(t *testing.T, server *server, i int, content string) {
-	id := fmt.Sprintf("%s-%d", s.name, i)
+	id := fmt.Sprintf("%s-%s-%d", s.name, content[1:4], i) // the same row spelled otherwise is other content
 	status, answer := server.post("/v1/score", fmt.Sprintf(`{"event_id":%q,"model":%q,%s}`, id, s.name, content))
 	got := scoreOf(t, status, answer)
 	if got.Model != s.name || got.ID != id {

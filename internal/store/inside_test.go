@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // colliding returns the n-th of keys that share shards, and hashes with others.
@@ -117,5 +119,57 @@ func TestClassesWasteLittleAtScale(t *testing.T) {
 	needed := int64(n * (blockHeader + size + slotBytes*4/3))
 	if got := m.bytes.Load(); got > needed*112/100 {
 		t.Errorf("%d states of %d bytes take %d each, %d%% more than needed", n, size, got/n, 100*got/needed-100)
+	}
+}
+
+func TestARingGivesBackWhatIsNotForgotten(t *testing.T) {
+	now := time.UnixMilli(1_000_000)
+	m := NewMemory(Options{
+		ReplayBytes: 32 << 10, ReplayTTL: time.Second, Shards: 1, Now: func() time.Time { return now },
+	})
+	a := &m.replays.shards[0]
+	r := rand.New(rand.NewPCG(6, 6))
+	type given struct {
+		key    Key
+		at     time.Time
+		answer []byte
+	}
+	var all []given // in the ring, oldest first
+	grown, wrapped := 0, 0
+	for round := range 50_000 {
+		if round%5000 == 0 { // a new ring, which grows while its records expire
+			*a, all = answers{}, nil
+		}
+		now = now.Add(time.Duration(r.IntN(max(1, 40-round%5000/50))) * time.Millisecond)
+		g := given{colliding(round), now, make([]byte, r.IntN(200))}
+		for i := range g.answer {
+			g.answer[i] = byte(round)
+		}
+		before, head := len(a.ring.buf), a.ring.head
+		m.PutAnswer(g.key, Digest(g.key), g.at, g.answer)
+		if len(a.ring.buf) > before && head > 0 {
+			grown++
+		}
+		if a.ring.wrapped {
+			wrapped++
+		}
+		all = append(all, g)
+		all = all[len(all)-a.ring.n:]
+		i := 0
+		for walk := a.ring; walk.n > 0; walk.pop() {
+			at, rec := walk.oldest()
+			want := all[i]
+			if rec.key() != want.key || rec.digest() != Digest(want.key) || rec.at() != want.at.UnixMilli() ||
+				!bytes.Equal(rec.answer(), want.answer) {
+				t.Fatalf("round %d: record %d of %d is not what was put", round, i, len(all))
+			}
+			if a.leadsTo(want.key, at) < 0 {
+				t.Fatalf("round %d: record %d of %d is not found", round, i, len(all))
+			}
+			i++
+		}
+	}
+	if grown == 0 || wrapped == 0 {
+		t.Errorf("the ring has grown %d times with its head moved, and was wrapped %d times", grown, wrapped)
 	}
 }

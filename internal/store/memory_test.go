@@ -140,11 +140,9 @@ func TestASweepGoesOnWhereTheLastOneEnded(t *testing.T) {
 	if s := m.Stats(); s.Idle == 0 || s.Idle > 1000 {
 		t.Errorf("one sweep: %+v", s)
 	}
-	for range 100 {
-		m.Sweep(1000)
-	}
+	m.Sweep(1 << 20)
 	if s := m.Stats(); s.Idle != n || s.Entities != 100 || s.Bytes > 100_000 {
-		t.Errorf("many sweeps: %+v", s)
+		t.Errorf("a whole round: %+v", s)
 	}
 }
 

@@ -110,8 +110,8 @@ type sweeper struct {
 
 const stride = 256 // places that a sweep looks at under one lock
 
-// Sweep drops idle entities. It looks at about budget places of the index, 1.3 to 2 for each entity, and at most
-// once at each; the next goes on from there.
+// Sweep drops idle entities. It looks at up to budget places of the index, of which there are 1.3 to 2 for each entity,
+// and goes round the shards once at most; the next Sweep goes on from there.
 func (m *Memory) Sweep(budget int) {
 	w := &m.sweeping
 	w.mu.Lock()
@@ -136,7 +136,11 @@ func (m *Memory) sweepPlaces(s *shard, place *int, n int, now uint32) (last bool
 		p := &s.slots[*place]
 		if p.class != 0 && s.isIdle(p, now, m.groups.retention(p.group)) {
 			m.idle.Add(1)
+			places := len(s.slots)
 			m.remove(s, *place) // which may put another here
+			if len(s.slots) != places {
+				*place = 0
+			}
 			continue
 		}
 		*place++
