@@ -10,11 +10,13 @@ import (
 
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/events"
+	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/strictyaml"
 )
 
 func featuresVerb() *verb {
 	return &verb{
-		name: "features", args: "BUNDLE EVENTS|-", short: "turns a file of events into rows, by the code that serves",
+		name: "features", args: "BUNDLE|FEATURES.yaml EVENTS|-", short: "turns a file of events into rows, by the code that serves",
 		long: `
 BUNDLE says in its features.yaml how an event and the history of its entities become a row. EVENTS is CSV, or
 Parquet when its name ends in .parquet: a column for each field, and label (fraud or genuine) with label_time,
@@ -22,9 +24,12 @@ when that was known, where the history needs them. The order of the file is the 
 each is answered as the service would have answered it then, and remembered. Times are RFC 3339, with their
 offset; an empty cell is missing.
 
+Before there is a model, features.yaml alone makes the rows that it is trained on: all columns, in its order.
+
 The rows are what predict reads. --keep copies columns of EVENTS in front of each row; predict then needs
 --ignore-extra.
 
+  besra features features.yaml events.csv -o rows.csv                     to train on
   besra features models/fraud/3 events.csv -o rows.csv
   besra features models/fraud/3 events.parquet -o rows.parquet --keep event_id,time,label
   besra features --ignore-extra models/fraud/3 events.csv | besra predict models/fraud/3`,
@@ -65,15 +70,9 @@ func runFeatures(ctx context.Context, e *environ, v *verb, args []string) error 
 }
 
 func (j *featuresJob) run(ctx context.Context, e *environ) error {
-	b, err := bundle.Load(j.bundle)
-	switch {
-	case err != nil:
+	if err := j.define(ctx, e); err != nil {
 		return err
-	case b.Events == nil:
-		return fmt.Errorf("%s has no features.yaml: nothing says how an event becomes a row", j.bundle)
 	}
-	j.options.Definition, j.options.Columns = b.Events, b.Columns()
-	j.options.Bits, _ = b.Model.Bits()
 	in, name, size, err := openRows(e, j.events)
 	if err != nil {
 		return err
@@ -105,6 +104,55 @@ func (j *featuresJob) run(ctx context.Context, e *environ) error {
 	}
 	tellEvents(e, name, sum, time.Since(began))
 	return nil
+}
+
+// define finds out how an event becomes a row, and of which columns.
+func (j *featuresJob) define(ctx context.Context, e *environ) error {
+	if strings.HasSuffix(j.bundle, ".yaml") || strings.HasSuffix(j.bundle, ".yml") {
+		return j.defineAlone(ctx, e)
+	}
+	b, err := bundle.Load(j.bundle)
+	switch {
+	case err != nil:
+		return err
+	case b.Events == nil:
+		return fmt.Errorf("%s has no features.yaml: nothing says how an event becomes a row", j.bundle)
+	}
+	j.options.Definition, j.options.Columns = b.Events, b.Columns()
+	j.options.Bits, _ = b.Model.Bits()
+	return nil
+}
+
+// defineAlone takes a features.yaml without a model. What its texts are is looked up in the events first.
+func (j *featuresJob) defineAlone(ctx context.Context, e *environ) error {
+	data, err := strictyaml.ReadFile(j.bundle)
+	if err != nil {
+		return err
+	}
+	o := &j.options
+	if o.Definition, err = feature.Parse(j.bundle, data); err != nil {
+		return err
+	}
+	o.Bits = 32
+	texts := false
+	if o.Columns, texts, err = events.ColumnsOf(o.Definition); err != nil || !texts {
+		return err
+	}
+	in, name, size, err := openRows(e, j.events)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	o.File = name
+	if size == 0 {
+		return fmt.Errorf("%s: a definition with texts reads the events twice, from a file", name)
+	}
+	from := events.CSV(in)
+	if isParquet(j.events) {
+		from = events.Parquet(in.(io.ReaderAt), size)
+	}
+	o.Columns, err = events.Categories(ctx, *o, from)
+	return err
 }
 
 func isParquet(path string) bool { return strings.HasSuffix(path, ".parquet") }

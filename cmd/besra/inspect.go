@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/feature"
 )
 
 func inspectVerb() *verb {
@@ -79,6 +80,8 @@ type inspection struct {
 	ResultBits    int               `json:"result_bits"`
 	Missing       *float64          `json:"missing,omitempty"`
 	Columns       []inspectedColumn `json:"columns"`
+	Event         []inspectedField  `json:"event,omitempty"`
+	Histories     []string          `json:"histories,omitempty"`
 	Policy        *inspectedPolicy  `json:"policy,omitempty"`
 	Memo          bool              `json:"memo,omitempty"`
 	About         map[string]string `json:"about,omitempty"`
@@ -100,10 +103,18 @@ type inspectedColumn struct {
 	Dictionary []string `json:"dictionary,omitempty"`
 }
 
+type inspectedField struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Required bool   `json:"required"`
+}
+
 type inspectedPolicy struct {
-	Version string   `json:"version"`
-	Review  *float64 `json:"review,omitempty"`
-	Decline *float64 `json:"decline,omitempty"`
+	Version  string   `json:"version"`
+	Review   *float64 `json:"review,omitempty"`
+	Decline  *float64 `json:"decline,omitempty"`
+	Fallback string   `json:"fallback,omitempty"`
+	Lists    []string `json:"lists,omitempty"`
 }
 
 type inspectedProof struct {
@@ -144,8 +155,19 @@ func inspected(b *bundle.Bundle, r bundle.Report) *inspection {
 		}
 		i.Columns = append(i.Columns, c)
 	}
+	if d := b.Events; d != nil {
+		for _, f := range d.Fields {
+			i.Event = append(i.Event, inspectedField{Name: f.Name, Type: f.Type.String(), Required: f.Required || f.Type == feature.Time})
+		}
+		for _, g := range d.Groups {
+			i.Histories = append(i.Histories, g.String())
+		}
+	}
 	if p := b.Policy; p != nil {
-		i.Policy = &inspectedPolicy{Version: p.Version, Review: finite(p.Review), Decline: finite(p.Decline)}
+		i.Policy = &inspectedPolicy{Version: p.Version, Review: finite(p.Review), Decline: finite(p.Decline), Fallback: p.Fallback.String()}
+		for _, l := range p.Lists {
+			i.Policy.Lists = append(i.Policy.Lists, l.String())
+		}
 	}
 	if len(b.About) > 0 {
 		i.About = map[string]string{}
@@ -223,7 +245,23 @@ func (i *inspection) printRest(line func(name, format string, args ...any)) {
 		if p.Decline != nil {
 			text += fmt.Sprintf(", decline from %v", *p.Decline)
 		}
+		if p.Fallback != "" {
+			text += ", without a score " + p.Fallback
+		}
 		line("policy", "%s", text)
+		for _, l := range p.Lists {
+			line("list", "%s", l)
+		}
+	}
+	if len(i.Event) > 0 {
+		var fields []string
+		for _, f := range i.Event {
+			fields = append(fields, printable(f.Name)+" "+f.Type)
+		}
+		line("event", "%s", strings.Join(fields, ", "))
+	}
+	for _, h := range i.Histories {
+		line("history", "%s", h)
 	}
 	switch {
 	case i.Proof.Proven:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/besra-ml/besra/internal/app"
 )
@@ -41,6 +42,9 @@ func runServe(ctx context.Context, e *environ, v *verb, args []string) error {
 	log, err := logger(e.stderr, c.Log.Level)
 	if err != nil {
 		return err
+	}
+	if e.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(c.Memory())
 	}
 	a, err := app.New(c, backends(), paths, log)
 	if err != nil {

@@ -125,6 +125,13 @@ func (a *App) isReady() error {
 	return nil
 }
 
+// Memory returns how many bytes of memory the service may take: what it remembers, and room to work. Histories
+// and answers are memory that the garbage collector need not look into, so it may be told of a limit that is near.
+func (c Config) Memory() int64 {
+	const work = 512 << 20
+	return c.State.Bytes + c.State.Bytes/8 + c.Replay.Bytes + work
+}
+
 // Models returns the models that are served.
 func (a *App) Models() []*registry.Model { return a.models.Models() }
 

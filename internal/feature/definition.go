@@ -60,3 +60,11 @@ type Column struct {
 	ask      int      // Aggregate: index into the group's asks
 	operands []int    // of arithmetic: indices of columns declared before
 }
+
+// Text returns the text field that column i is, if it is one.
+func (d *Definition) Text(i int) (field string, ok bool) {
+	if !d.isText(i) {
+		return "", false
+	}
+	return d.Fields[d.Columns[i].field].Name, true
+}

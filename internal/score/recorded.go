@@ -10,6 +10,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/window"
 )
 
@@ -30,6 +31,7 @@ type recorded struct {
 // work is the memory of recording a batch.
 type work struct {
 	turn     history.Turn
+	said     history.Scored
 	recorded []entry
 }
 
@@ -81,6 +83,9 @@ func (s *recorded) rows(ctx context.Context, b *Batch, i, j int) {
 		if err != nil {
 			s.degrade(ctx, b, k, err)
 		}
+		if e.Refused != nil {
+			continue
+		}
 		b.Write(k)
 		if !e.Guarded || e.Result.Degraded {
 			continue
@@ -100,7 +105,6 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 	t := &b.work.turn
 	if err := s.history.Begin(ctx, t, b.stream(), in); err != nil {
 		s.degrade(ctx, b, i, fmt.Errorf("history: %w", err))
-		b.Write(i)
 		return
 	}
 	defer s.history.Release(t)
@@ -112,10 +116,10 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 	if err := s.Scorer.Score(ctx, b.Part(i, i+1)); err != nil {
 		s.degrade(ctx, b, i, err)
 	}
-	b.Write(i)
-	if e.DryRun || e.Result.Degraded {
+	if e.Refused != nil || e.DryRun || e.Result.Degraded {
 		return
 	}
+	b.Write(i)
 	position, kept, err := s.history.Commit(ctx, t, b.stream(), in, said(b, i))
 	s.queued(e, b, entry{i, position, kept}, err)
 }
@@ -188,7 +192,7 @@ func clone(e *feature.Event) feature.Event {
 // degrade gives event i the fallback's answer, and tells why.
 func (s *recorded) degrade(ctx context.Context, b *Batch, i int, err error) {
 	s.log.LogAttrs(ctx, slog.LevelError, "an event could not be scored", slog.String("model", b.Model.Name), slog.Any("error", err))
-	if b.Model.Policy() == nil {
+	if p := b.Model.Policy(); p == nil || p.Fallback == policy.None {
 		b.Events[i].Refused = err
 		return
 	}
@@ -252,10 +256,10 @@ func bounds(b *Batch, i int) error {
 	return nil
 }
 
-// said returns what was said of event i.
+// said returns what was said of event i, in the batch's memory.
 func said(b *Batch, i int) *history.Scored {
-	e := &b.Events[i]
-	s := &history.Scored{
+	e, s := &b.Events[i], &b.work.said
+	*s = history.Scored{
 		Version: e.Version, HasID: e.Guarded, Key: e.Key, Digest: e.Digest, Answer: e.Answer,
 		Score: e.Result.Score, Decision: e.Result.Decision,
 	}

@@ -91,7 +91,7 @@ func (s *replayed) pass(ctx context.Context, b *Batch, i, j int) error {
 	finished := false
 	defer func() {
 		for k := i; k < j; k++ {
-			s.finish(ctx, &b.Events[k], finished)
+			s.finish(&b.Events[k], finished)
 		}
 	}()
 	for k := i; k < j; k++ {
@@ -116,12 +116,12 @@ func (s *replayed) next(ctx context.Context, b *Batch, i, j int) error {
 }
 
 // finish keeps the answer of an event that was claimed, or lets others try.
-func (s *replayed) finish(ctx context.Context, e *Event, passed bool) {
+func (s *replayed) finish(e *Event, passed bool) {
 	if !e.claimed || e.later {
 		return
 	}
 	e.claimed = false
-	ctx = context.WithoutCancel(ctx) // others wait for it, whoever has hung up
+	ctx := context.Background() // others wait for it, whoever has hung up
 	if !passed || e.Refused != nil || e.Result.Degraded || e.Answer == nil {
 		_ = s.store.Abandon(ctx, e.Key, e.Digest)
 		return
