@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"runtime/debug"
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/tools/demo"
+	"github.com/besra-ml/besra/internal/tools/simulate"
 	"github.com/besra-ml/besra/models"
 )
 
@@ -15,9 +16,11 @@ func demoVerb() *verb {
 	return &verb{
 		name: "demo", short: "serves the demo model and plays payments through it",
 		long: `
-It serves the demo bundle on a free port of loopback and plays held-out payments, whose outcome is known,
-through the same door that any client uses: how quick the answers are, what is approved, reviewed and
-declined, and what that saves. Then it goes on serving until Ctrl-C.
+It serves the demo bundle on a free port of loopback and plays simulated payments through the same doors
+that any client uses. First the server learns five weeks of them, so that it knows every card and terminal;
+then it judges the four weeks that its model has not seen, in ten seconds, with labels that come seven days
+late: how quick the answers are, what is approved, reviewed and declined, and what that saves. Then it goes
+on serving until Ctrl-C.
 
   besra demo
   besra demo --exit --payments 2000`,
@@ -25,10 +28,11 @@ declined, and what that saves. Then it goes on serving until Ctrl-C.
 	}
 }
 
-// What the demo's money is counted in; the training sets its cutoffs by the same cost.
 const (
-	demoCostReview = 5
-	demoLength     = 10 * time.Second
+	demoCostReview = 5         // the training sets the demo's cutoffs by the same cost
+	demoLearn      = 37        // days: the longest windows are of 30, and end a week ago
+	demoState      = 512 << 20 // bytes; an eighth holds what is labelled: 30 days
+	demoGarbage    = 20        // per cent of the memory in use; nearly all of it has no pointers, so it costs little
 )
 
 func runDemo(ctx context.Context, e *environ, v *verb, args []string) error {
@@ -46,17 +50,23 @@ func runDemo(ctx context.Context, e *environ, v *verb, args []string) error {
 	case payments < 0:
 		return usagef("--payments %d: want a number from 1", payments)
 	}
-	c := app.Defaults()
-	c.Listen = "127.0.0.1:0"
+	debug.SetGCPercent(demoGarbage)
 	log, err := logger(e.stderr, "warn")
 	if err != nil {
 		return err
 	}
-	a, err := app.New(c, backends(), nil, log)
+	a, err := app.New(demoConfig(), backends(), nil, log)
 	if err != nil {
 		return err
 	}
 	return serveDemo(ctx, e, a, leave, payments)
+}
+
+func demoConfig() app.Config {
+	c := app.Defaults()
+	c.Listen = "127.0.0.1:0"
+	c.State.Bytes = demoState
+	return c
 }
 
 // serveDemo serves a, plays the payments, and goes on serving unless told to leave.
@@ -86,22 +96,22 @@ func serveDemo(ctx context.Context, e *environ, a *app.App, leave bool, payments
 }
 
 func play(ctx context.Context, e *environ, a *app.App, url string, leave bool, payments int) error {
-	m := a.Models()[0]
-	heldOut, err := models.HeldOut()
-	if err != nil {
-		return err
-	}
-	defer heldOut.Close()
+	o := demoOptions(a, url)
+	o.Count, o.Leaving = payments, leave
+	o.Out, o.Terminal, o.NoColor = e.stdout, isTerminal(e.stdout), e.getenv("NO_COLOR") != ""
+	_, err := demo.Play(ctx, o)
+	return err
+}
+
+// demoOptions are those of a play of all held-out payments on a, which serves the demo at url.
+func demoOptions(a *app.App, url string) demo.Options {
+	m, card := a.Models()[0], models.Card()
 	o := demo.Options{
-		URL: url, Model: m.Name, Payments: heldOut, Count: payments, Duration: demoLength,
-		CostReview: demoCostReview, Leaving: leave, Out: e.stdout, Terminal: isTerminal(e.stdout), NoColor: e.getenv("NO_COLOR") != "",
-	}
-	for _, c := range m.Columns {
-		o.Features = append(o.Features, c.Name)
+		URL: url, Model: m.Name, World: simulate.Defaults(), First: card.FirstDay, Learn: demoLearn,
+		CostReview: demoCostReview, Promise: demo.Promise{Precision: card.Precision(), Recall: card.Recall()},
 	}
 	if m.Policy() != nil {
 		o.Cutoffs = demo.Cutoffs{Review: m.Policy().Review, Decline: m.Policy().Decline}
 	}
-	_, err = demo.Play(ctx, o)
-	return err
+	return o
 }

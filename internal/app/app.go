@@ -60,6 +60,7 @@ func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 	if a.models, err = registry.New(models, pins); err != nil {
 		return nil, err
 	}
+	a.checkLists()
 	if err := a.warm(); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,24 @@ func (a *App) decideBy(set policy.Set) error {
 		}
 	}
 	taken.Inc()
+	a.checkLists()
 	return nil
+}
+
+// checkLists warns of lists that decide nothing: an entity's field may be mistyped there.
+func (a *App) checkLists() {
+	for _, m := range a.models.Models() {
+		p := m.Policy()
+		if p == nil {
+			continue
+		}
+		for _, l := range p.Lists {
+			if !m.HasEntity(l.Entity) {
+				a.log.Warn("a list of entities that the model's events do not have", "model", m.Name, "version", m.Version,
+					"list", l.File, "entity", l.Entity)
+			}
+		}
+	}
 }
 
 func describe(p *policy.Policy) string {

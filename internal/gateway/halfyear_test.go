@@ -278,4 +278,3 @@ func (s *simulated) plain(i int) []float64 {
 	}
 	return row
 }
-

@@ -80,13 +80,13 @@ func (o *object) seconds(name string, d time.Duration) { o.number(name, d.Second
 func appendState(b []byte, s history.Status) []byte {
 	o := object{b: b}
 	o.open("state")
-	o.int("entities", int64(s.Store.Entities))
+	o.int("entities", s.Store.Entities)
 	o.int("bytes", s.Store.Bytes)
 	o.int("idle", int64(s.Store.Idle))
 	o.int("shed", int64(s.Store.Shed))
 	o.close()
 	o.open("replay")
-	o.int("answers", int64(s.Store.Answers))
+	o.int("answers", s.Store.Answers)
 	o.int("bytes", s.Store.AnswerBytes)
 	o.seconds("horizon_seconds", s.Store.Horizon)
 	o.int("evicted_early", int64(s.Store.EarlyEvictions))

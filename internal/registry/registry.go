@@ -97,6 +97,15 @@ func (m *Model) OutputChoice() string {
 	return fmt.Sprintf("model %s has %d outputs; its bundle must select one as the score: output: %s", m.Name, m.Values, choice)
 }
 
+// HasEntity reports whether the model's events have an entity of that name.
+func (m *Model) HasEntity(name string) bool {
+	if m.Plan == nil {
+		return false
+	}
+	f := m.Plan.Field(name)
+	return f >= 0 && m.Plan.Fields[f].Type == feature.Entity
+}
+
 // A Registry is a fixed set of models.
 type Registry struct {
 	models []*Model

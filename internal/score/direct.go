@@ -73,11 +73,10 @@ func listed(b *Batch, i int, p *policy.Policy) *policy.List {
 		return nil
 	}
 	for _, list := range p.Lists {
-		f := b.Model.Plan.Field(list.Entity)
-		if f < 0 {
+		if !b.Model.HasEntity(list.Entity) {
 			continue
 		}
-		if h := b.Inputs[i].Hashes[f]; h != (feature.Hash{}) && list.Has(h) {
+		if h := b.Inputs[i].Hashes[b.Model.Plan.Field(list.Entity)]; h != (feature.Hash{}) && list.Has(h) {
 			return list
 		}
 	}

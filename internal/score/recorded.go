@@ -151,7 +151,7 @@ func (s *recorded) await(ctx context.Context, b *Batch) {
 			e.Refused = err
 		default:
 			s.undo(ctx, &b.work.turn, b, at)
-			e.Refused = errors.Join(history.ErrUnsaved, err)
+			e.Refused = err
 		}
 	}
 }
