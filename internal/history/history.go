@@ -147,7 +147,7 @@ func (h *History) Wait(ctx context.Context, position uint64) error {
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
 		return ErrSlow
 	}
-	return err
+	return errors.Join(ErrUnsaved, err)
 }
 
 // maxSlow bounds how many answers may wait for a slow journal, each in a goroutine of its own.

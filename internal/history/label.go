@@ -40,7 +40,7 @@ func (h *History) Label(ctx context.Context, t *Turn, s Stream, key store.Key, l
 	}
 	if before.Label == l && before.LabelTime == at {
 		h.Metrics.Labels.Repeated.Inc()
-		return Repeated, 0, nil
+		return Repeated, h.position(0), nil // what said so first may still be on its way
 	}
 	h.Metrics.Labels.Known.Inc()
 	r.parts |= isKnown
