@@ -194,9 +194,9 @@ compromised cards.
 ## Inputs
 
 A raw payment: time, card, terminal, amount. `features.yaml` in the bundle makes the model's 15 inputs of it and of what
-besra remembers, the same in training and when it serves ([features](features.md)): the amount; night (0 to 7 o'clock UTC) and weekend; the card's payments and mean amount over 1, 7 and 30 days,
-this payment included; the terminal's payments and their share of fraud over 1, 7 and 30 days that ended a week
-ago. Most gain: {leading}.
+besra remembers, the same in training and when it serves ([features](features.md)): the amount; night (0 to 7 o'clock
+UTC) and weekend; the card's payments and mean amount over 1, 7 and 30 days, this payment included; the terminal's
+payments and their share of fraud over 1, 7 and 30 days that ended a week ago. Most gain: {leading}.
 
 History may be missing. The model saw a tenth of its training rows again without the card's history, without the
 terminal's, and without both, so that it then answers with what is left rather than with chance:

@@ -19,9 +19,11 @@ import (
 
 func records() []Record {
 	return []Record{
-		{kind: kindScored, parts: hasID | hasEvent | hasLabel, At: 5, Tenant: "eu", Model: "fraud", Version: 3, Key: store.Key{1}, Digest: store.Digest{2},
+		{
+			kind: kindScored, parts: hasID | hasEvent | hasLabel, At: 5, Tenant: "eu", Model: "fraud", Version: 3, Key: store.Key{1}, Digest: store.Digest{2},
 			Answer: []byte("\x03\"score\":1"), Time: 7, Event: []byte("e"), Score: math.NaN(), Decision: policy.Decline, Loss: -1 << 40,
-			Label: outcome.Fraud, LabelTime: 9, Data: []byte("d")},
+			Label: outcome.Fraud, LabelTime: 9, Data: []byte("d"),
+		},
 		{kind: kindScored, parts: hasEvent, At: 1 << 50, Model: "m", Event: []byte{}, Score: 0.5, Answer: nil},
 		{kind: kindScored, parts: hasID, Model: "m", Key: store.Key{3}, Answer: []byte{}, Data: []byte{}},
 		{kind: kindLabelled, parts: isKnown, Model: "fraud", Key: store.Key{4}, Label: outcome.Genuine, LabelTime: 11, Before: 12, Time: 13, Data: []byte("x")},
