@@ -6,8 +6,9 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io/fs"
-	"math"
-	"slices"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -92,42 +93,46 @@ func readCSV(t *testing.T, name string) [][]string {
 	return lines
 }
 
-func TestHeldOutPayments(t *testing.T) {
-	r, err := models.HeldOut()
+func TestTheFiguresAreThoseOfTheModelCard(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "docs", "model-card.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	lines, err := csv.NewReader(r).ReadAll()
-	if err != nil {
-		t.Fatal(err)
+	card := string(b)
+	f := models.Card()
+	decided := map[string]models.Decided{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (approve|review|decline) \| ([0-9,]+) \| [^|]+ \| ([0-9,]+) \|`).FindAllStringSubmatch(card, -1) {
+		decided[m[1]] = models.Decided{Payments: number(t, m[2]), Frauds: number(t, m[3])}
 	}
-	header, lines := lines[0], lines[1:]
+	want := map[string]models.Decided{"approve": f.Approve, "review": f.Review, "decline": f.Decline}
+	if diff := cmp.Diff(want, decided); diff != "" {
+		t.Errorf("models.Card, docs/model-card.md:\n%s", diff)
+	}
 
-	_, features := readManifest(t)
-	want := slices.Concat([]string{"event_id", "time", "card", "terminal"}, features, []string{"label"})
-	if diff := cmp.Diff(want, header); diff != "" {
-		t.Fatalf("columns:\n%s", diff)
+	held := regexp.MustCompile(`\| Held out \| days (\d+) to (\d+) \([^)]*\): ([0-9,]+) payments, ([0-9,]+) of them fraud`).FindStringSubmatch(card)
+	if held == nil {
+		t.Fatal("the card does not say what is held out")
 	}
-	if len(lines) != 20_000 {
-		t.Errorf("%d payments", len(lines))
+	got := []int{
+		f.FirstDay, f.LastDay, f.Approve.Payments + f.Review.Payments + f.Decline.Payments,
+		f.Approve.Frauds + f.Review.Frauds + f.Decline.Frauds,
 	}
-	frauds := 0
-	for i, l := range lines {
-		if i > 0 && strings.Compare(lines[i-1][1], l[1]) > 0 {
-			t.Fatalf("payment %d is before the one above it", i)
-		}
-		for j, cell := range l[4 : 4+len(features)] {
-			v, err := strconv.ParseFloat(cell, 64)
-			if err != nil || strconv.FormatFloat(float64(float32(v)), 'g', -1, 32) != strconv.FormatFloat(v, 'g', -1, 64) {
-				t.Fatalf("payment %d: %s %q is not the shortest decimal of a float32: %v", i, features[j], cell, err)
-			}
-		}
-		if l[len(l)-1] == "fraud" {
-			frauds++
+	for i, cell := range held[1:] {
+		if number(t, cell) != got[i] {
+			t.Errorf("%s in the card, %d in models.Card", cell, got[i])
 		}
 	}
-	if share := float64(frauds) / float64(len(lines)); math.Abs(share-0.0087) > 0.0005 {
-		t.Errorf("fraud share is %.4f", share)
+	if p, r := 1934.0/4189, 1934.0/2446; f.Precision() != p || f.Recall() != r {
+		t.Errorf("precision %v, want %v; recall %v, want %v", f.Precision(), p, f.Recall(), r)
 	}
+}
+
+// number reads 1,234.
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.ReplaceAll(text, ",", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

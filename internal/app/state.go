@@ -175,11 +175,21 @@ func (a *App) closeState() error {
 	return a.history.Close()
 }
 
-// alarms tells what operators should act on, once for each time that it grows worse.
-type alarms struct{ shed, evicted uint64 }
+// alarmEvery is how often the log tells of what goes on being wrong; metrics tell it all the time.
+const alarmEvery = time.Minute
+
+// alarms tells what operators should act on, when it has grown worse.
+type alarms struct {
+	shed, evicted uint64
+	told          time.Time
+}
 
 func (l *alarms) tell(a *App) {
 	s := a.history.Store.Stats()
+	if s.Shed == l.shed && s.EarlyEvictions == l.evicted || time.Since(l.told) < alarmEvery {
+		return
+	}
+	l.told = time.Now()
 	if s.Shed > l.shed {
 		a.log.Error("state.bytes is reached: histories of entities are being dropped, the oldest first",
 			"dropped", s.Shed-l.shed, "youngest_idle", s.ShedYoungest.String(), "bytes", s.Bytes)

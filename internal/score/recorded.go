@@ -189,8 +189,12 @@ func clone(e *feature.Event) feature.Event {
 	return feature.Event{Time: e.Time, Numbers: slices.Clone(e.Numbers), Texts: make([][]byte, len(e.Texts)), Hashes: slices.Clone(e.Hashes)}
 }
 
-// degrade gives event i the fallback's answer, and tells why.
+// degrade gives event i the fallback's answer, and tells why; unless whoever asked has gone.
 func (s *recorded) degrade(ctx context.Context, b *Batch, i int, err error) {
+	if ctx.Err() != nil {
+		b.Events[i].Refused = ctx.Err()
+		return
+	}
 	s.log.LogAttrs(ctx, slog.LevelError, "an event could not be scored", slog.String("model", b.Model.Name), slog.Any("error", err))
 	if p := b.Model.Policy(); p == nil || p.Fallback == policy.None {
 		b.Events[i].Refused = err

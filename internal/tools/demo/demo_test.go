@@ -3,319 +3,276 @@ package demo
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"math"
 	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
+
+	"github.com/besra-ml/besra/internal/tools/simulate"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// door answers as the contract says: the score is the amount's thousandth, reviewed from 0.25 and declined
-// from 0.5 on. It keeps what it was asked.
-type door struct {
-	*httptest.Server
-	before func(w http.ResponseWriter, n int64) (done bool) // n: which request it is, from 1
-
-	asked atomic.Int64
-	mu    sync.Mutex
-	saw   map[string]string // body by event id
-	conns map[string]bool
-}
-
-func newDoor(t *testing.T, before func(w http.ResponseWriter, n int64) (done bool)) *door {
-	t.Helper()
-	d := &door{before: before, saw: map[string]string{}, conns: map[string]bool{}}
-	d.Server = httptest.NewServer(http.HandlerFunc(d.score))
-	t.Cleanup(d.Close)
-	return d
-}
-
-func (d *door) score(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost || r.URL.Path != "/v1/score" || r.Header.Get("Content-Type") != "application/json" {
-		http.Error(w, "no such door", http.StatusNotFound)
-		return
-	}
-	body, _ := io.ReadAll(r.Body)
-	if d.before != nil && d.before(w, d.asked.Add(1)) {
-		return
-	}
-	var q struct {
-		EventID  string `json:"event_id"`
-		Model    string
-		Features struct{ Amount float64 }
-	}
-	if err := json.Unmarshal(body, &q); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	d.mu.Lock()
-	d.saw[q.EventID] = string(body)
-	d.conns[r.RemoteAddr] = true
-	d.mu.Unlock()
-	score, decision := q.Features.Amount/1000, "approve"
-	if score >= 0.5 {
-		decision = "decline"
-	} else if score >= 0.25 {
-		decision = "review"
-	}
-	fmt.Fprintf(w, `{"event_id":%q,"model":%q,"version":1,"score":%v,"margin":-1,"decision":%q,"policy":"1"}`,
-		q.EventID, q.Model, score, decision)
-}
-
-// requests returns the bodies by event id.
-func (d *door) requests() map[string]string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return maps.Clone(d.saw)
-}
-
-func (d *door) connections() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.conns)
-}
-
-func problem(w http.ResponseWriter, status int, code, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"type":"urn:besra:problem:%s","status":%d,"code":%q,"detail":%q}`, code, status, code, detail)
-}
-
-// eight payments: of four frauds one is approved, one reviewed and two declined.
-const eight = `event_id,time,card,terminal,amount,night,label
-evt_1,2018-09-01T00:00:01Z,c_1,t_1,10.50,0,genuine
-evt_2,2018-09-01T00:00:02Z,c_2,t_1,20.25,1,fraud
-evt_3,2018-09-01T00:00:03Z,c_1,t_2,250,0,genuine
-evt_4,2018-09-01T00:00:04Z,c_3,t_3,300.10,,fraud
-evt_5,2018-09-01T00:00:05Z,c_4,t_1,500.00,1,genuine
-evt_6,2018-09-01T00:00:06Z,c_5,t_4,600.20,1,fraud
-evt_7,2018-09-01T00:00:07Z,c_6,t_4,700.30,0,fraud
-evt_8,2018-09-01T00:00:08Z,c_7,t_4,5e0,0,genuine
-`
-
-func options(url, payments string) Options {
+// options are of a world of 11 days, of which the last is held out and 9 are learned. In the held-out day 85 cards
+// pay some 170 times.
+func options(url string) Options {
+	w := simulate.Defaults()
+	w.Cards, w.Terminals, w.Days, w.Radius, w.HitTerminals, w.HitCards = 85, 50, 11, 60, 1, 3
 	return Options{
-		URL: url, Model: "fraud", Payments: strings.NewReader(payments), Features: []string{"night", "amount"},
-		Duration: 20 * time.Millisecond, CostReview: 7.5,
+		URL: url, Model: "fraud", World: w, First: 10, Learn: 9,
+		Duration: 20 * time.Millisecond, CostReview: 7.5, Promise: Promise{Precision: 0.5, Recall: 0.75},
 	}
-}
-
-// many returns n payments of 10.00 each, genuine.
-func many(n int) string {
-	var b strings.Builder
-	b.WriteString("event_id,amount,night,label\n")
-	for i := range n {
-		fmt.Fprintf(&b, "evt_%d,10.00,0,genuine\n", i)
-	}
-	return b.String()
 }
 
 func TestPlay(t *testing.T) {
 	d := newDoor(t, nil)
 	var out bytes.Buffer
-	o := options(d.URL, eight)
+	o := options(d.URL)
 	o.Out = &out
 	r, err := Play(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	t.Run("counts decisions, frauds and amounts", func(t *testing.T) {
-		want := Report{
-			Payments: 8, Answered: 8, Failures: map[string]int{},
-			Approve:    Class{Payments: 3, Frauds: 1, Amount: 1050 + 2025 + 500, FraudAmount: 2025},
-			Review:     Class{Payments: 2, Frauds: 1, Amount: 25000 + 30010, FraudAmount: 30010},
-			Decline:    Class{Payments: 3, Frauds: 2, Amount: 50000 + 60020 + 70030, FraudAmount: 60020 + 70030},
-			ReviewCost: 2 * 750,
+	payments := world(t, o)
+	want := Report{Failures: map[string]int{}, Own: Own{Events: 30, Labelled: 29, Frauds: 10, Caught: 8, FalseAlarms: 4}}
+	for _, p := range payments {
+		if p.Time < o.World.Start.Unix()+10*86_400 {
+			want.Learned++
+			continue
 		}
-		ignored := cmpopts.IgnoreFields(Report{}, "Elapsed", "Rate", "P50", "P99", "Max", "Curl")
+		want.Payments++
+		want.Answered++
+		class := &want.Approve
+		if p.Cents >= 10_000 {
+			class = &want.Decline
+		} else if p.Cents >= 5_000 {
+			class = &want.Review
+			want.ReviewCost += 750
+		}
+		class.add(&payment{amount: Money(p.Cents), fraud: p.Scenario != 0})
+		if p.Card%14 == 0 {
+			want.Alone++
+		}
+	}
+
+	t.Run("counts decisions, frauds and amounts of the held-out payments", func(t *testing.T) {
+		ignored := cmpopts.IgnoreFields(Report{}, "Elapsed", "LearnTook", "Rate", "P50", "P99", "Max", "Try")
 		if diff := cmp.Diff(want, r, ignored); diff != "" {
 			t.Error(diff)
 		}
-		if r.Max <= 0 || r.P50 > r.P99 || r.P99 > r.Max || r.Rate <= 0 || r.Elapsed < 7*o.Duration/8 {
+		if want.Approve.Frauds == 0 || want.Review.Frauds == 0 || want.Decline.Frauds == 0 || want.Alone == 0 || want.Learned < 1000 {
+			t.Errorf("the world does not try everything: %+v", want)
+		}
+		if r.Max <= 0 || r.P50 > r.P99 || r.P99 > r.Max || r.Rate <= 0 || r.LearnTook <= 0 {
 			t.Errorf("times make no sense: %+v", r)
 		}
 	})
-
-	t.Run("works out what that is worth", func(t *testing.T) {
-		type worth struct {
-			Precision, Recall float64
-			Saved, Missed     Money
-			Good              int
-			TurnedAway        Money
-		}
-		got := worth{Precision: r.Precision(), Recall: r.Recall(), Saved: r.Saved(), Missed: r.Missed()}
-		got.Good, got.TurnedAway = r.TurnedAway()
-		// 5 stopped, of which 3 of the 4 frauds, worth 300.10 + 600.20 + 700.30, less two reviews of 7.50.
-		want := worth{Precision: 3.0 / 5, Recall: 3.0 / 4, Saved: 158560, Missed: 2025, Good: 1, TurnedAway: 50000}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-	})
-
-	t.Run("sends numbers as they stand and leaves out what is missing", func(t *testing.T) {
-		want := map[string]string{
-			"evt_1": `{"event_id":"evt_1","model":"fraud","features":{"night":0,"amount":10.50}}`,
-			"evt_4": `{"event_id":"evt_4","model":"fraud","features":{"amount":300.10}}`,
-			"evt_8": `{"event_id":"evt_8","model":"fraud","features":{"night":0,"amount":5e0}}`,
-		}
-		for id, body := range want {
-			if d.requests()[id] != body {
-				t.Errorf("%s was sent as %s, want %s", id, d.requests()[id], body)
+	t.Run("sends payments and labels in the order of time", func(t *testing.T) { d.check(t, o) })
+	t.Run("sends one card of 14 alone, others in batches", func(t *testing.T) {
+		for n, s := range d.seen {
+			if first := payments[want.Learned].Number; s.alone != (n >= first && payments[n-payments[0].Number].Card%14 == 0) {
+				t.Errorf("evt_%d of %s alone: %v", n, s.card, s.alone)
 			}
 		}
-	})
-
-	t.Run("ends with the first declined fraud, to be tried", func(t *testing.T) {
-		want := "curl -s " + d.URL + `/v1/score -H 'Content-Type: application/json' -d ` +
-			`'{"model":"fraud","features":{"night":1,"amount":600.20}}'`
-		if r.Curl != want {
-			t.Errorf("got  %s\nwant %s", r.Curl, want)
-		}
-		if !strings.HasSuffix(out.String(), "Try it; this payment scored 0.6002 and was declined:\n\n"+want+"\n") {
-			t.Errorf("it is not at the end of\n%s", out.String())
+		if d.largest < 5 {
+			t.Errorf("the largest batch had %d payments", d.largest)
 		}
 	})
-
-	t.Run("the command works as it is shown", func(t *testing.T) {
-		if _, err := exec.LookPath("curl"); err != nil {
-			t.Skip("curl is not installed")
+	t.Run("works out what that is worth", func(t *testing.T) {
+		flagged := want.Review.plus(want.Decline)
+		caught := flagged.Frauds
+		if r.Precision() != float64(caught)/float64(flagged.Payments) || r.Recall() != float64(caught)/float64(want.Approve.Frauds+caught) {
+			t.Errorf("precision %v, recall %v of %+v", r.Precision(), r.Recall(), want)
 		}
-		answer, err := exec.CommandContext(t.Context(), "sh", "-c", r.Curl).Output()
-		if err != nil || !strings.Contains(string(answer), `"decision":"decline"`) {
+		if r.Saved() != flagged.FraudAmount-want.ReviewCost || r.Missed() != want.Approve.FraudAmount {
+			t.Errorf("saved %v, missed %v of %+v", r.Saved(), r.Missed(), want)
+		}
+		if n, amount := r.TurnedAway(); n != want.Decline.Payments-want.Decline.Frauds || amount != want.Decline.Amount-want.Decline.FraudAmount {
+			t.Errorf("turned away %d, %v of %+v", n, amount, want)
+		}
+	})
+	t.Run("names the model with every event", func(t *testing.T) {
+		if !strings.Contains(d.single, `,"model":"fraud","event":{"time":"2018-04-11T`) {
+			t.Errorf("sent %s", d.single)
+		}
+	})
+	t.Run("shows the server's own figures, the last 30 days of them", func(t *testing.T) {
+		if want := "precision 66.7 %, recall 80.0 % of 29 payments labelled"; !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	})
+	t.Run("ends with a payment to be tried, and tried again", func(t *testing.T) { tryIt(t, d, r, out.String()) })
+}
+
+func tryIt(t *testing.T, d *door, r Report, out string) {
+	var last *seen // the last fraud that was declined
+	for _, s := range d.seen {
+		if s.fraud && s.decision == "decline" && s.second >= d.newest-86_400 && (last == nil || s.second > last.second) {
+			last = s
+		}
+	}
+	if last == nil {
+		t.Fatal("no fraud was declined")
+	}
+	event := fmt.Sprintf(`"event":{"time":%q,"card":%q,"terminal":%q,"amount":%s}`,
+		time.Unix(d.newest+1, 0).UTC().Format(time.RFC3339), last.card, last.term, last.amount)
+	rest := " " + d.URL + `/v1/score -H 'Content-Type: application/json' -d '{"event_id":"try_1","model":"fraud",` + event + `}'`
+	if diff := cmp.Diff([]string{"curl -s" + rest, "curl -si" + rest}, []string{r.Try.Curl, r.Try.Again}); diff != "" {
+		t.Error(diff)
+	}
+	if want := `{"model":"fraud",` + event + `,"dry_run":true}`; d.tried != want {
+		t.Errorf("what it will get was asked as %s, want %s", d.tried, want)
+	}
+	if !strings.HasSuffix(out, "be declined, with a score of 0."+r.Try.Becomes[strings.LastIndexByte(r.Try.Becomes, '.')+1:]+":\n\n"+r.Try.Curl+
+		"\n\nSent again it gets its first answer, with Idempotent-Replayed: true:\n\n"+r.Try.Again+"\n") {
+		t.Errorf("it is not at the end of\n%s", out)
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Log("NOT RUN: curl is not installed")
+		return
+	}
+	for command, want := range map[string]string{r.Try.Curl: `{"event_id":"try_1"`, r.Try.Again: "HTTP/1.1 200 OK"} {
+		answer, err := exec.CommandContext(t.Context(), "sh", "-c", command).Output()
+		if err != nil || !strings.HasPrefix(string(answer), want) || !strings.Contains(string(answer), `"decision":"decline"`) {
 			t.Errorf("got %q, error %v", answer, err)
 		}
-	})
+	}
 }
 
 func TestPlaySome(t *testing.T) {
 	for _, c := range []struct {
-		name        string
-		count, want int
+		name  string
+		count int
+		learn int
 	}{
-		{"plays the first few", 5, 5},
-		{"plays all when more are asked for than there are", 100, 8},
+		{"plays the first few", 5, 9},
+		{"plays all when more are asked for than there are", 100_000, 9},
+		{"plays without learning", 20, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDoor(t, nil)
-			o := options(d.URL+"/", eight)
-			o.Count = c.count
+			o := options(d.URL + "/")
+			o.Count, o.Learn, o.Leaving = c.count, c.learn, true
 			r, err := Play(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Payments != c.want || r.Answered != c.want || len(d.requests()) != c.want || d.requests()["evt_1"] == "" {
-				t.Errorf("played %d, %d answered, door saw %v; want %d", r.Payments, r.Answered, d.requests(), c.want)
+			d.check(t, o)
+			if n := len(world(t, o)); r.Learned+r.Answered != n || r.Answered != r.Payments || r.Try != (Try{}) {
+				t.Errorf("report is %+v, want %d payments", r, n)
 			}
 		})
 	}
 	t.Run("names no model when none is named", func(t *testing.T) {
 		d := newDoor(t, nil)
-		o := options(d.URL, eight)
+		o := options(d.URL)
 		o.Model = ""
 		if _, err := Play(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if want := `{"event_id":"evt_1","features":{"night":0,"amount":10.50}}`; d.requests()["evt_1"] != want {
-			t.Errorf("sent %s, want %s", d.requests()["evt_1"], want)
+		if strings.Contains(d.single, "model") || strings.Contains(d.tried, "model") {
+			t.Errorf("sent %s and %s", d.single, d.tried)
+		}
+	})
+	t.Run("goes as fast as it can when it is told to", func(t *testing.T) {
+		d := newDoor(t, nil)
+		var out bytes.Buffer
+		o := options(d.URL)
+		o.Duration, o.Flat, o.Out = time.Hour, true, &out
+		r, err := Play(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.check(t, o)
+		if r.Answered != r.Payments || strings.Contains(out.String(), "p99") {
+			t.Errorf("report is %+v, and on the screen is\n%s", r, out.String())
 		}
 	})
 }
 
 func TestPace(t *testing.T) {
 	t.Run("payments are spread over the duration and few connections", func(t *testing.T) {
-		var mu sync.Mutex
-		var times []time.Time
-		d := newDoor(t, func(http.ResponseWriter, int64) bool {
-			mu.Lock()
-			defer mu.Unlock()
-			times = append(times, time.Now())
-			return false
-		})
-		o := options(d.URL, many(200))
-		o.Duration = 400 * time.Millisecond
-		start := time.Now()
-		if _, err := Play(t.Context(), o); err != nil {
+		d := newDoor(t, nil)
+		o := options(d.URL)
+		o.Duration = 300 * time.Millisecond
+		r, err := Play(t.Context(), o)
+		if err != nil {
 			t.Fatal(err)
 		}
-		for _, i := range []int{50, 100, 199} { // none may come before it is due
-			if due := time.Duration(i) * 2 * time.Millisecond; times[i].Sub(start) < due {
-				t.Errorf("payment %d came after %v, before its time %v", i, times[i].Sub(start), due)
-			}
+		// The last batch may not come before the last payment is due.
+		if r.Elapsed < o.Duration*9/10 {
+			t.Errorf("it took %v, before its time %v", r.Elapsed, o.Duration)
 		}
-		if d.connections() > workers {
-			t.Errorf("%d connections, want at most %d", d.connections(), workers)
+		if len(d.conns) > 16 {
+			t.Errorf("%d connections", len(d.conns))
 		}
 	})
 
 	t.Run("latency counts from the intended time while the server stalls", func(t *testing.T) {
 		const stall = 300 * time.Millisecond
-		d := newDoor(t, func(_ http.ResponseWriter, n int64) bool {
-			if n <= workers {
+		d := newDoor(t, func(_ http.ResponseWriter, path string, n int) bool {
+			if path == "/v1/score" && n == 1 {
 				time.Sleep(stall)
 			}
 			return false
 		})
-		o := options(d.URL, many(2000)) // five a millisecond: the stall makes three quarters of them late
-		o.Duration = 400 * time.Millisecond
+		o := options(d.URL)
+		o.Duration = 100 * time.Millisecond
 		r, err := Play(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Only 8 of 2,000 took long after they were sent: from then on, p50 and p99 would be short.
-		if r.P50 < stall/10 || r.P99 < stall*3/4 {
-			t.Errorf("p50 %v, p99 %v, although the server stalled for %v", r.P50, r.P99, stall)
+		// One alone took long after it was sent: those behind it were late before they were.
+		if r.Max < stall || r.P50 < stall/10 {
+			t.Errorf("p50 %v, max %v, although the server stalled for %v", r.P50, r.Max, stall)
 		}
 	})
 }
 
 func TestInterrupted(t *testing.T) {
-	for _, terminal := range []bool{false, true} {
-		t.Run(fmt.Sprintf("stops at once and sums up, terminal %v", terminal), func(t *testing.T) {
+	for _, c := range []struct {
+		name, path string
+		after      int
+		terminal   bool
+		want       string
+	}{
+		{"while the server learns", "/v1/score/batch", 20, false, "days, and their labels, in "},
+		{"while it plays", "/v1/score", 3, false, ", then interrupted.\n"},
+		{"while it plays, on a terminal", "/v1/score", 3, true, ", then interrupted.\n"},
+	} {
+		t.Run(c.name+" it stops soon and sums up", func(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			release := make(chan struct{})
 			defer close(release)
-			d := newDoor(t, func(_ http.ResponseWriter, n int64) bool {
-				if n == 50 {
+			d := newDoor(t, func(_ http.ResponseWriter, path string, n int) bool {
+				if path == c.path && n >= c.after {
 					interrupt()
-				}
-				if n >= 50 {
 					<-release // and never answers in time
 				}
 				return false
 			})
 			var out bytes.Buffer
-			o := options(d.URL, many(2000))
-			o.Duration, o.Out, o.Terminal = 20*time.Second, &out, terminal
-			start := time.Now()
+			o := options(d.URL)
+			o.Duration, o.Out, o.Terminal = 20*time.Second, &out, c.terminal
 			r, err := Play(ctx, o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("it took %v to stop", took)
-			}
-			if !r.Interrupted || r.Failed != 0 || r.Answered < 49-workers || r.Answered > 49 {
+			if !r.Interrupted || r.Failed != 0 || r.Payments > 0 && r.Answered >= r.Payments {
 				t.Errorf("report is %+v", r)
 			}
-			want := fmt.Sprintf("Played %d of 2,000 payments in", r.Answered)
-			if got := out.String(); !strings.Contains(got, want) || !strings.Contains(got, ", then interrupted.\n") || strings.Contains(got, "curl") {
-				t.Errorf("%q is not in\n%s", want, got)
+			if got := out.String(); !strings.Contains(got, c.want) || strings.Contains(got, "curl") {
+				t.Errorf("%q is not in\n%s", c.want, got)
 			}
 		})
 	}
@@ -323,28 +280,31 @@ func TestInterrupted(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		interrupt()
 		d := newDoor(t, nil)
-		r, err := Play(ctx, options(d.URL, eight))
-		if err != nil || !r.Interrupted || r.Answered != 0 || len(d.requests()) != 0 {
-			t.Errorf("report is %+v, error %v; the door saw %d", r, err, len(d.requests()))
+		r, err := Play(ctx, options(d.URL))
+		if err != nil || !r.Interrupted || r.Answered != 0 || len(d.asked) != 0 {
+			t.Errorf("report is %+v, error %v; the door saw %d", r, err, len(d.asked))
 		}
 	})
 }
 
 func TestFailures(t *testing.T) {
 	t.Run("of some are counted by kind and left out of the rest", func(t *testing.T) {
-		d := newDoor(t, func(w http.ResponseWriter, n int64) bool {
+		d := newDoor(t, func(w http.ResponseWriter, path string, n int) bool {
+			if path != "/v1/score" {
+				return false
+			}
 			switch n {
-			case 1, 2:
-				problem(w, 503, "overloaded", "try later")
-			case 3:
+			case 1:
+				problemAnswer(w, 503, "overloaded", "try later")
+			case 2:
 				fmt.Fprint(w, `{"score":0.5}`)
-			case 4:
+			case 3:
 				fmt.Fprint(w, `{"score":`)
-			case 5:
+			case 4:
 				fmt.Fprint(w, `{"score":0.5,"decision":"perhaps"}`)
-			case 6:
+			case 5:
 				http.Error(w, "not json", http.StatusBadGateway)
-			case 7:
+			case 6:
 				panic(http.ErrAbortHandler)
 			default:
 				return false
@@ -352,38 +312,79 @@ func TestFailures(t *testing.T) {
 			return true
 		})
 		var out bytes.Buffer
-		o := options(d.URL, many(20))
+		o := options(d.URL)
 		o.Out = &out
 		r, err := Play(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]int{
-			"status 503 overloaded": 2, "no decision": 1, "answer is not JSON": 1, "unknown decision": 1,
+			"status 503 overloaded": 1, "no decision": 1, "answer is not JSON": 1, "unknown decision": 1,
 			"status 502": 1, "connection lost": 1,
 		}
 		if diff := cmp.Diff(want, r.Failures); diff != "" {
 			t.Error(diff)
 		}
-		if r.Failed != 7 || r.Answered != 13 || r.Approve.Payments != 13 {
+		if r.Failed != 6 || r.Answered != r.Payments-6 || r.All().Payments != r.Answered {
 			t.Errorf("report is %+v", r)
 		}
-		if !strings.Contains(out.String(), "status 503 overloaded: 2") {
+		if !strings.Contains(out.String(), "status 503 overloaded: 1") {
 			t.Errorf("the summary hides it:\n%s", out.String())
 		}
 	})
 
-	t.Run("of all are an error that quotes the server", func(t *testing.T) {
-		d := newDoor(t, func(w http.ResponseWriter, _ int64) bool {
-			problem(w, 422, "missing-feature", "amount is required")
+	t.Run("of events in a batch are theirs alone", func(t *testing.T) {
+		c := newTestClient(t, func(w http.ResponseWriter, _ string, _ int) bool {
+			io.WriteString(w, `{"results":[{"score":0.1,"decision":"approve"},{"error":{"status":422,"code":"missing-feature","field":"amount","detail":"is needed"}}]}`)
 			return true
 		})
-		r, err := Play(t.Context(), options(d.URL, eight))
+		memory := []answer{{Error: &problem{}}, {Decision: "decline"}}
+		answers, err := c.scoreBatch(t.Context(), []byte("{}"), 2, memory)
+		if err != nil || answers[0].check() != nil || answers[0].Decision != "approve" {
+			t.Fatalf("answers are %+v, error %v", answers, err)
+		}
+		if err := answers[1].check(); err == nil || err.Error() != "status 422 missing-feature: amount: is needed" {
+			t.Errorf("error is %v", err)
+		}
+		if _, err := c.scoreBatch(t.Context(), []byte("{}"), 3, memory); err == nil || !strings.Contains(err.Error(), "3 payments were sent, 2 answered") {
+			t.Errorf("error is %v", err)
+		}
+	})
+
+	for _, c := range []struct {
+		name, path string
+		want       string
+	}{
+		{"to learn", "/v1/score/batch", "demo: learn: status 422 missing-feature: amount is required"},
+		{"to take a label", "/v1/labels", "demo: learn: labels: status 422 missing-feature: amount is required"},
+		{"to tell how well it does", "/v1/status", "demo: status: status 422 missing-feature: amount is required"},
+	} {
+		t.Run(c.name+" are an error", func(t *testing.T) {
+			d := newDoor(t, func(w http.ResponseWriter, path string, _ int) bool {
+				if path == c.path {
+					problemAnswer(w, 422, "missing-feature", "amount is required")
+				}
+				return path == c.path
+			})
+			if _, err := Play(t.Context(), options(d.URL)); err == nil || err.Error() != c.want {
+				t.Errorf("error is %v, want %s", err, c.want)
+			}
+		})
+	}
+
+	t.Run("of all are an error that quotes the server", func(t *testing.T) {
+		d := newDoor(t, func(w http.ResponseWriter, _ string, _ int) bool {
+			problemAnswer(w, 422, "missing-feature", "amount is required")
+			return true
+		})
+		o := options(d.URL)
+		o.Learn, o.Count = 0, 8
+		r, err := Play(t.Context(), o)
 		want := "demo: no payment was answered, 8 failed; the first: status 422 missing-feature: amount is required"
 		if err == nil || err.Error() != want {
 			t.Errorf("error is %v, want %s", err, want)
 		}
-		if r.Failed != 8 || r.Curl != "" {
+		if r.Failed != 8 || r.Try != (Try{}) {
 			t.Errorf("report is %+v", r)
 		}
 	})
@@ -391,7 +392,9 @@ func TestFailures(t *testing.T) {
 	t.Run("to connect are an error", func(t *testing.T) {
 		d := newDoor(t, nil)
 		d.Close()
-		r, err := Play(t.Context(), options(d.URL, eight))
+		o := options(d.URL)
+		o.Learn, o.Count = 0, 8
+		r, err := Play(t.Context(), o)
 		if err == nil || r.Failures["connection refused"] != 8 {
 			t.Errorf("error is %v, failures are %v", err, r.Failures)
 		}
@@ -399,7 +402,7 @@ func TestFailures(t *testing.T) {
 
 	t.Run("to write are an error", func(t *testing.T) {
 		d := newDoor(t, nil)
-		o := options(d.URL, eight)
+		o := options(d.URL)
 		o.Out = broken{}
 		if _, err := Play(t.Context(), o); !errors.Is(err, errBroken) {
 			t.Errorf("error is %v, want %v", err, errBroken)
@@ -409,12 +412,22 @@ func TestFailures(t *testing.T) {
 	t.Run("of endless kinds stay few", func(t *testing.T) {
 		tally := newTally(100, 0, time.Now())
 		for i := range 100 {
-			tally.add(i, &payment{}, answer{}, &failure{fmt.Sprint("kind ", i), io.EOF}, 0, time.Now())
+			tally.add(i, &payment{}, answer{}, &failure{fmt.Sprint("kind ", i), io.EOF}, time.Now())
 		}
 		if r := tally.report(); len(r.Failures) != maxKinds+1 || r.Failures["other"] != 100-maxKinds {
 			t.Errorf("failures are %v", r.Failures)
 		}
 	})
+}
+
+func newTestClient(t *testing.T, before func(w http.ResponseWriter, path string, n int) bool) *client {
+	t.Helper()
+	c, err := newClient(newDoor(t, before).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
+	return c
 }
 
 var errBroken = errors.New("broken")
@@ -423,71 +436,28 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errBroken }
 
-func TestRefused(t *testing.T) {
-	const head = "event_id,amount,night,label\n"
-	for _, c := range []struct{ name, payments, want string }{
-		{"an empty file", "", "read payments: there is no header"},
-		{"a header alone", head, "read payments: there are none below the header"},
-		{"a missing column", "event_id,amount,night\n", `read payments: column "label" is missing`},
-		{"a missing feature", "event_id,amount,label\n", `read payments: column "night" of a feature is missing`},
-		{"a repeated column", "event_id,amount,amount,night,label\n", `read payments: column "amount" is there twice`},
-		{"a short line", head + "evt_1,1,0,genuine\nevt_2,1,0\n", "read payments: record on line 3: wrong number of fields"},
-		{"a stray quote", head + "evt_1,1\"2,0,genuine\n", `read payments: parse error on line 2, column 8: bare " in non-quoted-field`},
-		{"no event id", head + ",1,0,genuine\n", "read payments: line 2: event_id is empty"},
-		{"an amount that is none", head + "evt_1,much,0,genuine\n", `read payments: line 2: amount "much" is not a number from 0 to 1000000000`},
-		{"an amount below 0", head + "evt_1,-1,0,genuine\n", `read payments: line 2: amount "-1" is not a number from 0 to 1000000000`},
-		{"an amount beyond counting", head + "evt_1,1e300,0,genuine\n", `read payments: line 2: amount "1e300" is not a number from 0 to 1000000000`},
-		{"a label that is neither", head + "evt_1,1,0,genuine\nevt_2,1,0,Fraud\n", `read payments: line 3: label "Fraud" is neither fraud nor genuine`},
-		{"a feature not spelled as in JSON", head + "evt_1,1,.5,genuine\n", `read payments: line 2: night ".5" is not a number as JSON spells them`},
-		{"NaN", head + "evt_1,1,NaN,genuine\n", `read payments: line 2: night "NaN" is not a number as JSON spells them`},
-		{"JSON that is more than a number", head + "evt_1,1,\"0,\"\"x\"\":1\",genuine\n", `read payments: line 2: night "0,\"x\":1" is not a number as JSON spells them`},
-		{"space around a number", head + "evt_1,1,0 ,genuine\n", `read payments: line 2: night "0 " is not a number as JSON spells them`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := newDoor(t, nil)
-			_, err := Play(t.Context(), options(d.URL, c.payments))
-			if err == nil || err.Error() != "demo: "+c.want {
-				t.Errorf("error is %v\nwant demo: %s", err, c.want)
-			}
-			if len(d.requests()) > 0 {
-				t.Error("something was played")
-			}
-		})
-	}
-
-	t.Run("a file without end", func(t *testing.T) {
-		o := options("http://127.0.0.1:1", "")
-		o.Payments = io.MultiReader(strings.NewReader("event_id,amount,night,label\n\""), endless{})
-		_, err := Play(t.Context(), o)
-		if err == nil || !strings.HasSuffix(err.Error(), "there are more than 64 MiB") {
-			t.Errorf("error is %v", err)
-		}
-	})
-
+func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*Options){
-		"an address of another kind": func(o *Options) { o.URL = "ftp://127.0.0.1" },
-		"no address":                 func(o *Options) { o.URL = "" },
-		"no payments":                func(o *Options) { o.Payments = nil },
-		"no features":                func(o *Options) { o.Features = nil },
-		"a negative count":           func(o *Options) { o.Count = -1 },
-		"a negative duration":        func(o *Options) { o.Duration = -1 },
-		"a negative cost":            func(o *Options) { o.CostReview = -1 },
+		"an address of another kind":         func(o *Options) { o.URL = "ftp://127.0.0.1" },
+		"no address":                         func(o *Options) { o.URL = "" },
+		"no world":                           func(o *Options) { o.World = simulate.Options{} },
+		"no days held out":                   func(o *Options) { o.First = o.World.Days },
+		"a first day before the world":       func(o *Options) { o.First = -1 },
+		"days to learn that are not there":   func(o *Options) { o.Learn = o.First + 1 },
+		"a negative number of days to learn": func(o *Options) { o.Learn = -1 },
+		"a world without a payment":          func(o *Options) { o.World.Radius = 1e-9 },
+		"a world of too many payments":       func(o *Options) { o.World.Cards, o.World.Terminals, o.World.Days = 200_000, 10_000, 21 },
+		"a negative count":                   func(o *Options) { o.Count = -1 },
+		"a negative duration":                func(o *Options) { o.Duration = -1 },
+		"a negative cost":                    func(o *Options) { o.CostReview = -1 },
+		"a cost that is not a number":        func(o *Options) { o.CostReview = math.NaN() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := options("http://127.0.0.1:1", eight)
+			o := options("http://127.0.0.1:1")
 			change(&o)
 			if r, err := Play(t.Context(), o); err == nil || r.Payments != 0 {
 				t.Errorf("it was played: %+v, error %v", r, err)
 			}
 		})
 	}
-}
-
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), nil
 }

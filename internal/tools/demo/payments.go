@@ -1,183 +1,148 @@
 package demo
 
 import (
-	"encoding/csv"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/besra-ml/besra/internal/tools/simulate"
 )
 
-// What is held in memory is bounded whatever is handed in.
-const (
-	maxPayments = 250_000
-	maxBytes    = 64 << 20
-)
+// What is held in memory is bounded whatever world is asked for.
+const maxPayments = 4_000_000
 
-// A payment is ready to be sent.
+// A payment is 24 bytes.
 type payment struct {
-	id       string
 	amount   Money
+	second   int32 // since the world began
+	card     int32
+	terminal int32
 	fraud    bool
-	features []byte // {"amount":12.5,…}
-	body     []byte // the request
 }
 
-// readPayments reads the first o.Count payments, or all.
-func readPayments(o Options) ([]payment, error) {
-	in := &bounded{r: o.Payments, left: maxBytes}
-	lines := csv.NewReader(in)
-	lines.ReuseRecord = true
-	header, err := lines.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("there is no header")
-	} else if err != nil {
-		return nil, err
-	}
-	columns, err := findColumns(header, o)
-	if err != nil {
-		return nil, err
-	}
-	var payments []payment
-	for o.Count == 0 || len(payments) < o.Count {
-		cells, err := lines.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
+// payments are those that the server learns, followed by those that are held out, in the order of time.
+type payments struct {
+	all    []payment
+	first  int    // the first that is held out
+	end    int    // those from here on are not played
+	number int    // of the first payment of all
+	start  int64  // of the world, seconds since 1970
+	model  string // a member of requests
+}
+
+// labelDelay is how many seconds after its payment a label is known.
+const labelDelay = int32(simulate.LabelDelay / time.Second)
+
+const day = 24 * 60 * 60 // seconds
+
+// simulated simulates the payments that o asks for.
+func simulated(ctx context.Context, o Options) (*payments, error) {
+	p := &payments{start: o.World.Start.Unix(), model: modelMember(o.Model)}
+	learn, heldOut := int32(o.First-o.Learn)*day, int32(o.First)*day
+	err := simulate.Each(ctx, o.World, func(s simulate.Payment) error {
+		second := int32(s.Time - p.start)
+		switch {
+		case second < learn:
+			p.number = s.Number + 1
+			return nil
+		case len(p.all) == maxPayments:
+			return fmt.Errorf("there are more than %s payments", grouped(maxPayments))
+		case second < heldOut:
+			p.first++
 		}
-		if len(payments) == maxPayments {
-			return nil, fmt.Errorf("there are more than %s", grouped(maxPayments))
+		p.all = append(p.all, payment{
+			amount: Money(s.Cents), second: second, card: int32(s.Card), terminal: int32(s.Terminal), fraud: s.Scenario != 0,
+		})
+		return nil
+	})
+	if err == nil && p.first == len(p.all) {
+		err = errors.New("there are no payments")
+	}
+	p.end = len(p.all)
+	if o.Count > 0 {
+		p.end = min(p.end, p.first+o.Count)
+	}
+	return p, err
+}
+
+func (p *payments) at(i int) *payment { return &p.all[i] }
+
+// after is a second after the last payment that is played.
+func (p *payments) after() int32 { return p.all[p.end-1].second + 1 }
+
+// day is when payment i was made, as a date.
+func (p *payments) day(i int) string {
+	return time.Unix(p.start+int64(p.all[i].second), 0).UTC().Format(time.DateOnly)
+}
+
+// appendBatch appends a request of POST /v1/score/batch.
+func (p *payments) appendBatch(b []byte, batch []int) []byte {
+	b = append(append(append(b, '{'), p.model...), `"events":[`...)
+	for n, i := range batch {
+		if n > 0 {
+			b = append(b, ',')
 		}
-		p, err := columns.payment(cells)
-		if err != nil {
-			line, _ := lines.FieldPos(0)
-			return nil, fmt.Errorf("line %d: %w", line, err)
+		b = append(p.appendID(append(b, '{'), i), `,"event":`...)
+		b = append(p.appendEvent(b, i, p.all[i].second), '}')
+	}
+	return append(b, `]}`...)
+}
+
+// appendSingle appends a request of POST /v1/score.
+func (p *payments) appendSingle(b []byte, i int) []byte {
+	b = append(p.appendID(append(b, '{'), i), ',')
+	b = append(append(b, p.model...), `"event":`...)
+	return append(p.appendEvent(b, i, p.all[i].second), '}')
+}
+
+// appendLabels appends a request of POST /v1/labels for the payments from i up to end.
+func (p *payments) appendLabels(b []byte, i, end int) []byte {
+	b = append(b, `{"labels":[`...)
+	for from := i; i < end; i++ {
+		if i > from {
+			b = append(b, ',')
 		}
-		payments = append(payments, p)
-	}
-	if len(payments) == 0 {
-		return nil, errors.New("there are none below the header")
-	}
-	return payments, nil
-}
-
-// columns says where in a line each thing stands.
-type columns struct {
-	id, amount, label int
-	features          []feature
-	model             []byte // "model":"fraud", or nothing
-}
-
-type feature struct {
-	column int
-	name   string
-	json   []byte // the name as JSON
-}
-
-func findColumns(header []string, o Options) (*columns, error) {
-	at := make(map[string]int, len(header))
-	for i, name := range header {
-		if _, twice := at[name]; twice {
-			return nil, fmt.Errorf("column %q is there twice", name)
+		b = p.appendID(append(b, '{'), i)
+		if p.all[i].fraud {
+			b = append(b, `,"label":"fraud","time":`...)
+		} else {
+			b = append(b, `,"label":"genuine","time":`...)
 		}
-		at[name] = i
+		b = append(p.appendTime(b, p.all[i].second+labelDelay), '}')
 	}
-	c := &columns{}
-	if o.Model != "" {
-		c.model = append(c.model, `"model":`...)
-		c.model = append(append(c.model, quoted(o.Model)...), ',')
-	}
-	for name, place := range map[string]*int{"event_id": &c.id, "amount": &c.amount, "label": &c.label} {
-		i, ok := at[name]
-		if !ok {
-			return nil, fmt.Errorf("column %q is missing", name)
-		}
-		*place = i
-	}
-	for _, name := range o.Features {
-		i, ok := at[name]
-		if !ok {
-			return nil, fmt.Errorf("column %q of a feature is missing", name)
-		}
-		c.features = append(c.features, feature{column: i, name: name, json: quoted(name)})
-	}
-	return c, nil
+	return append(b, `]}`...)
 }
 
-func (c *columns) payment(cells []string) (payment, error) {
-	p := payment{id: cells[c.id]}
-	if p.id == "" {
-		return p, errors.New("event_id is empty")
-	}
-	amount, err := strconv.ParseFloat(cells[c.amount], 64)
-	if err != nil || !(amount >= 0 && amount <= maxAmount) {
-		return p, fmt.Errorf("amount %q is not a number from 0 to %d", cells[c.amount], int64(maxAmount))
-	}
-	p.amount = cents(amount)
-	switch label := cells[c.label]; label {
-	case "fraud":
-		p.fraud = true
-	case "genuine":
-	default:
-		return p, fmt.Errorf("label %q is neither fraud nor genuine", label)
-	}
-	if p.features, err = c.object(cells); err != nil {
-		return p, err
-	}
-	p.body = append(p.body, `{"event_id":`...)
-	p.body = append(append(p.body, quoted(p.id)...), ',')
-	p.body = append(p.body, c.model...)
-	p.body = append(append(p.body, `"features":`...), p.features...)
-	p.body = append(p.body, '}')
-	return p, nil
+func (p *payments) appendID(b []byte, i int) []byte {
+	b = append(b, `"event_id":"evt_`...)
+	return append(strconv.AppendInt(b, int64(p.number+i), 10), '"')
 }
 
-// object writes the features as a JSON object, without those that are missing.
-func (c *columns) object(cells []string) ([]byte, error) {
-	object := []byte{'{'}
-	for _, f := range c.features {
-		cell := cells[f.column]
-		if cell == "" {
-			continue
-		}
-		if !isNumber(cell) {
-			return nil, fmt.Errorf("%s %q is not a number as JSON spells them", f.name, cell)
-		}
-		if len(object) > 1 {
-			object = append(object, ',')
-		}
-		object = append(append(object, f.json...), ':')
-		object = append(object, cell...)
+// appendEvent appends payment i as if it were made at that second.
+func (p *payments) appendEvent(b []byte, i int, second int32) []byte {
+	at := &p.all[i]
+	b = p.appendTime(append(b, `{"time":`...), second)
+	b = strconv.AppendInt(append(b, `,"card":"c_`...), int64(at.card), 10)
+	b = strconv.AppendInt(append(b, `","terminal":"t_`...), int64(at.terminal), 10)
+	b = strconv.AppendInt(append(b, `","amount":`...), int64(at.amount/100), 10)
+	hundredths := at.amount % 100
+	return append(b, '.', byte('0'+hundredths/10), byte('0'+hundredths%10), '}')
+}
+
+func (p *payments) appendTime(b []byte, second int32) []byte {
+	at := time.Unix(p.start+int64(second), 0).UTC()
+	return append(at.AppendFormat(append(b, '"'), time.RFC3339), '"')
+}
+
+// modelMember is the member of a request that names the model; "" when none is named.
+func modelMember(name string) string {
+	if name == "" {
+		return ""
 	}
-	return append(object, '}'), nil
-}
-
-// isNumber tells whether cell is a JSON number: a JSON value that begins like one, and nothing around it.
-func isNumber(cell string) bool {
-	first, last := cell[0], cell[len(cell)-1]
-	return (first == '-' || '0' <= first && first <= '9') && '0' <= last && last <= '9' && jsontext.Value(cell).IsValid()
-}
-
-// quoted writes s as a JSON string. What is not UTF-8 in it becomes U+FFFD, which the server will not know.
-func quoted(s string) []byte {
-	b, _ := jsontext.AppendQuote(nil, s)
-	return b
-}
-
-// bounded reads from r and fails, rather than ends, after so many bytes.
-type bounded struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("there are more than %d MiB", maxBytes>>20)
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
+	quoted, _ := jsontext.AppendQuote(nil, name) // what is not UTF-8 becomes U+FFFD, which the server will not know
+	return `"model":` + string(quoted) + ","
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // summary is what stays on the screen.
-func summary(o Options, p paint, r Report, try example) string {
+func summary(o Options, p paint, r Report) string {
 	played := grouped(r.Answered + r.Failed)
 	if r.Answered+r.Failed < r.Payments {
 		played += " of " + grouped(r.Payments)
@@ -33,14 +33,18 @@ func summary(o Options, p paint, r Report, try example) string {
 	if r.Answered == 0 {
 		return b.String()
 	}
-	b.row("speed", grouped(int(r.Rate+0.5)), fmt.Sprintf("payments a second, over %d connections", workers))
-	b.row("p50", millis(r.P50), "latency from the intended send time")
-	b.row("p99", millis(r.P99), "")
-	b.row("max", millis(r.Max), "")
+	b.row("speed", grouped(int(r.Rate+0.5)), "payments a second, in batches and alone")
+	if !o.Flat && r.Alone > 0 {
+		b.row("p50", millis(r.P50), fmt.Sprintf("latency of %s sent alone,", grouped(r.Alone)))
+		b.row("p99", millis(r.P99), "from the intended send time")
+		b.row("max", millis(r.Max), "")
+	}
 	b.decisions(o, r)
+	b.quality(o, r)
 	b.worth(o, r)
-	if r.Curl != "" && !r.Interrupted { // else the server is about to go, too
-		b.try(r, try)
+	b.own(r.Own)
+	if r.Try != (Try{}) && !r.Interrupted { // else the server is about to go, too
+		b.try(r.Try)
 	}
 	return b.String()
 }
@@ -75,27 +79,62 @@ func (b *page) decisions(o Options, r Report) {
 	b.WriteByte('\n')
 }
 
-func (b *page) worth(o Options, r Report) {
+// quality shows how well it was done, beside what the model's makers promise.
+func (b *page) quality(o Options, r Report) {
 	stopped, n := r.Stopped(), grouped
-	b.row("precision", percent(r.Precision()),
-		fmt.Sprintf("%s of %s declined or reviewed payments were fraud", n(stopped.Frauds), n(stopped.Payments)))
-	b.row("recall", percent(r.Recall()),
-		fmt.Sprintf("%s of %s frauds were declined or reviewed", n(stopped.Frauds), n(r.All().Frauds)))
+	promised := o.Promise != Promise{}
+	if promised {
+		b.WriteString(b.paint.as(dim, fmt.Sprintf("  %-12s%12s%12s", "", "played", "model card")) + "\n")
+	}
+	row := func(name string, here, promise float64, note string) {
+		if promised {
+			note = fmt.Sprintf("%10s  %s", percent(promise), note)
+		}
+		b.row(name, percent(here), note)
+	}
+	row("precision", r.Precision(), o.Promise.Precision, fmt.Sprintf("%s of %s flagged were fraud", n(stopped.Frauds), n(stopped.Payments)))
+	row("recall", r.Recall(), o.Promise.Recall, fmt.Sprintf("%s of %s frauds were flagged", n(stopped.Frauds), n(r.All().Frauds)))
+	b.WriteByte('\n')
+}
+
+func (b *page) worth(o Options, r Report) {
 	b.row("saved", r.Saved().String(),
-		fmt.Sprintf("%s: %s of fraud, less %s for reviews", o.Currency, stopped.FraudAmount, r.ReviewCost))
+		fmt.Sprintf("%s: %s of fraud, less %s for reviews", o.Currency, r.Stopped().FraudAmount, r.ReviewCost))
 	b.row("missed", r.Missed().String(), fmt.Sprintf("%s: %s approved", o.Currency, plural(r.Approve.Frauds, "fraud")))
 	good, amount := r.TurnedAway()
 	b.row("turned away", amount.String(), fmt.Sprintf("%s: %s declined", o.Currency, plural(good, "good payment")))
 }
 
-func (b *page) try(r Report, try example) {
-	became := map[string]string{"approve": "approved", "review": "sent to review", "decline": "declined"}[try.Decision]
-	if try.Score != nil {
-		became = fmt.Sprintf("scored %.4g and was %s", *try.Score, became)
-	} else {
-		became = "was " + became
+// own shows what the server knows by itself.
+func (b *page) own(o Own) {
+	if o.Labelled == 0 {
+		return
 	}
-	fmt.Fprintf(b, "\nTry it; this payment %s:\n\n%s\n", became, r.Curl)
+	fmt.Fprintf(b, "\nbesra's own figures of its last 30 days, from labels that came seven days late:\n"+
+		"precision %s, recall %s of %s labelled (GET /v1/status).\n",
+		percent(o.Precision()), percent(o.Recall()), plural(o.Labelled, "payment"))
+}
+
+func (b *page) try(t Try) {
+	fmt.Fprintf(b, "\nTry it; this payment will %s:\n\n%s\n", t.Becomes, t.Curl)
+	fmt.Fprintf(b, "\nSent again it gets its first answer, with Idempotent-Replayed: true:\n\n%s\n", t.Again)
+}
+
+// A Try is two commands that send a payment, and send it again.
+type Try struct {
+	Curl, Again string
+	Becomes     string // what it will: "be declined, with a score of 0.98"
+}
+
+// tryOut returns the commands that send body, which will be answered with a.
+func tryOut(url, body string, a answer) Try {
+	t := Try{Becomes: "be " + map[string]string{"approve": "approved", "review": "sent to review", "decline": "declined"}[a.Decision]}
+	if a.Score != nil {
+		t.Becomes += fmt.Sprintf(", with a score of %.4g", *a.Score)
+	}
+	rest := fmt.Sprintf(" %s -H 'Content-Type: application/json' -d %s", shell(url+"/v1/score"), shell(body))
+	t.Curl, t.Again = "curl -s"+rest, "curl -si"+rest
+	return t
 }
 
 func failures(kinds map[string]int) string {
@@ -104,20 +143,6 @@ func failures(kinds map[string]int) string {
 		parts = append(parts, fmt.Sprintf("%s: %s", kind, grouped(kinds[kind])))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// curl is the command that asks for the example's score. It names no event, so that its features can be
-// changed and asked about again.
-func curl(o Options, payments []payment, try example) string {
-	if try.rank == 0 {
-		return ""
-	}
-	body := "{"
-	if o.Model != "" {
-		body += `"model":` + string(quoted(o.Model)) + ","
-	}
-	body += `"features":` + string(payments[try.index].features) + "}"
-	return fmt.Sprintf("curl -s %s -H 'Content-Type: application/json' -d %s", shell(o.URL+"/v1/score"), shell(body))
 }
 
 // shell quotes text for a shell where that is needed.

@@ -40,9 +40,12 @@ func newScreen(o Options) *screen {
 	return &screen{o: o, paint: paint(o.Terminal && !o.NoColor)}
 }
 
+// A view shows a report, after so long, at a rate of so many answers a second: as the lines of a panel, or as a line.
+type view func(r Report, rate float64, elapsed time.Duration, panel bool) []string
+
 // follow shows report as time goes by, until the function it returns is called. That leaves the terminal
 // as it was, the cursor where the panel began.
-func (s *screen) follow(report func() Report) (stop func()) {
+func (s *screen) follow(report func() Report, look view) (stop func()) {
 	every := time.Second
 	if s.o.Terminal {
 		every = time.Second / perSecond
@@ -57,17 +60,18 @@ func (s *screen) follow(report func() Report) (stop func()) {
 		defer ticker.Stop()
 		if s.o.Terminal {
 			s.print(hideCursor + wrapOff)
-			s.draw(report(), 0)
+			s.draw(look(report(), 0, 0, true))
 		}
 		for {
 			select {
 			case now := <-ticker.C:
 				r := report()
 				s.sample(now, r.Answered)
+				lines := look(r, s.rate(), now.Sub(start), s.o.Terminal)
 				if s.o.Terminal {
-					s.draw(r, now.Sub(start))
+					s.draw(lines)
 				} else {
-					s.print(line(r, s.rate(), now.Sub(start), s.o.Currency))
+					s.print(strings.Join(lines, "\n") + "\n")
 				}
 			case <-stopping:
 				return
@@ -97,12 +101,11 @@ func (s *screen) rate() float64 {
 	return 0
 }
 
-func (s *screen) draw(r Report, elapsed time.Duration) {
+func (s *screen) draw(lines []string) {
 	var b strings.Builder
 	if s.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
 	}
-	lines := panel(s.o, s.paint, r, s.rate(), elapsed)
 	for _, l := range lines {
 		b.WriteString(l + clearLine + "\r\n")
 	}
@@ -128,6 +131,41 @@ func (s *screen) print(text string) {
 	}
 }
 
+// learning is the view of the time before the play.
+func (s *screen) learning(r Report, rate float64, elapsed time.Duration, panel bool) []string {
+	if !panel {
+		return []string{fmt.Sprintf("%3.0f s  %s/s  learned %s of %s", elapsed.Seconds(), grouped(int(rate+0.5)),
+			grouped(r.Answered), grouped(r.Payments))}
+	}
+	p := s.paint
+	return []string{
+		"",
+		"  " + p.as(bold, "besra demo") + p.as(dim, "  "+s.o.Model+"  "+s.o.URL),
+		"",
+		"  " + bar(p, wide-2, r.Answered, r.Payments),
+		"  " + p.as(dim, both(wide-2, fmt.Sprintf("%s of %s payments to learn, of %d days", grouped(r.Answered),
+			grouped(r.Payments), s.o.Learn), grouped(int(rate+0.5))+" a second")),
+		"",
+	}
+}
+
+// learned tells how that ended; "" when there was nothing to learn.
+func (s *screen) learned(r Report) string {
+	if r.Learned == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Learned %s of %d days, and their labels, in %.1f s.\n", plural(r.Learned, "payment"), s.o.Learn,
+		r.LearnTook.Seconds())
+}
+
+// playing is the view of the play.
+func (s *screen) playing(r Report, rate float64, elapsed time.Duration, asPanel bool) []string {
+	if asPanel {
+		return panel(s.o, s.paint, r, rate, elapsed)
+	}
+	return []string{line(r, rate, elapsed, s.o.Currency)}
+}
+
 // line is what a second looks like without a terminal.
 func line(r Report, rate float64, elapsed time.Duration, currency string) string {
 	l := fmt.Sprintf("%3.0f s  %s/s  p50 %s  p99 %s  max %s  approve %s  review %s  decline %s",
@@ -136,7 +174,7 @@ func line(r Report, rate float64, elapsed time.Duration, currency string) string
 	if r.Failed > 0 {
 		l += "  failed " + grouped(r.Failed)
 	}
-	return fmt.Sprintf("%s  precision %s  recall %s  saved %s %s\n",
+	return fmt.Sprintf("%s  precision %s  recall %s  saved %s %s",
 		l, percent(r.Precision()), percent(r.Recall()), r.Saved(), currency)
 }
 
@@ -185,7 +223,7 @@ func panel(o Options, p paint, r Report, rate float64, elapsed time.Duration) []
 		"",
 		"  " + bar(p, wide-2, done, r.Payments),
 		"  " + p.as(dim, both(wide-2, fmt.Sprintf("%s of %s payments", grouped(done), grouped(r.Payments)),
-			fmt.Sprintf("%.1f of %.0f s", elapsed.Seconds(), o.Duration.Seconds()))),
+			fmt.Sprintf("%.1f of %.3g s", elapsed.Seconds(), o.Duration.Seconds()))),
 		"",
 	}
 	for _, row := range [][]tile{

@@ -14,6 +14,9 @@ import (
 // Report is what became of the payments. What was stopped is what was declined or sent to review: a
 // reviewer is taken to know fraud when it is seen.
 type Report struct {
+	Learned   int           // payments that the server learned before
+	LearnTook time.Duration // until the last of them was answered
+
 	Payments int // that were to be played
 	Answered int
 	Failed   int            // got no decision; they are in nothing below but Failures
@@ -21,13 +24,16 @@ type Report struct {
 
 	Elapsed       time.Duration // until the last answer or failure
 	Rate          float64       // answers a second
-	P50, P99, Max time.Duration // latency of the answered, from the intended send time
+	Alone         int           // answered of those sent alone
+	P50, P99, Max time.Duration // their latency, from the intended send time
 
 	Approve, Review, Decline Class
 	ReviewCost               Money // of all reviews
 
-	Interrupted bool   // ended before its time
-	Curl        string // a command to try: a fraud that was declined, if there was one
+	Own Own // what the server itself makes of it
+
+	Interrupted bool // ended before its time
+	Try         Try  // a payment like a fraud that was declined, if there was one
 }
 
 // Class is what got one decision.
@@ -87,16 +93,9 @@ type tally struct {
 	mu     sync.Mutex
 	counts Report // without what report works out
 	micros *hdrhistogram.Histogram
-	last   time.Time // an answer or failure came
-	try    example
-	first  error // the failure that came first
-}
-
-// An example is a payment worth to be tried by hand.
-type example struct {
-	answer
-	index int // of the payment
-	rank  int // the higher, the more worth; 0: there is none
+	last   time.Time                 // an answer or failure came
+	try    struct{ index, rank int } // the payment most worth to be tried; rank 0: there is none
+	first  error                     // the failure that came first
 }
 
 const (
@@ -115,7 +114,7 @@ func newTally(payments int, costReview Money, start time.Time) *tally {
 }
 
 // add counts payment i, answered at now or failed with err.
-func (t *tally) add(i int, p *payment, a answer, err error, latency time.Duration, now time.Time) {
+func (t *tally) add(i int, p *payment, a answer, err error, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now.After(t.last) {
@@ -127,8 +126,6 @@ func (t *tally) add(i int, p *payment, a answer, err error, latency time.Duratio
 	}
 	c := &t.counts
 	c.Answered++
-	c.Max = max(c.Max, latency)
-	_ = t.micros.RecordValue(min(max(latency, 0), longest).Microseconds()) // within its range it cannot fail
 	switch a.Decision {
 	case "approve":
 		c.Approve.add(p)
@@ -137,9 +134,18 @@ func (t *tally) add(i int, p *payment, a answer, err error, latency time.Duratio
 	case "decline":
 		c.Decline.add(p)
 	}
-	if rank := rank(p, a); rank > t.try.rank || rank == t.try.rank && i < t.try.index {
-		t.try = example{a, i, rank}
+	if rank := rank(p, a); rank > t.try.rank || rank == t.try.rank && i > t.try.index {
+		t.try.index, t.try.rank = i, rank
 	}
+}
+
+// took counts the latency of a payment that was sent alone.
+func (t *tally) took(latency time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Alone++
+	t.counts.Max = max(t.counts.Max, latency)
+	_ = t.micros.RecordValue(min(max(latency, 0), longest).Microseconds()) // within its range it cannot fail
 }
 
 // rank prefers fraud that is declined, then reviewed, then anything declined.
@@ -192,11 +198,11 @@ func (t *tally) percentile(p float64) time.Duration {
 	return min(time.Duration(t.micros.ValueAtPercentile(p))*time.Microsecond, t.counts.Max)
 }
 
-// example returns the payment most worth to be tried, the earliest of several.
-func (t *tally) example() example {
+// example returns the payment most worth to be tried, the latest of several: its terminal is best remembered.
+func (t *tally) example() (index int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.try
+	return t.try.index, t.try.rank > 0
 }
 
 // failed tells why nothing was answered.
@@ -204,7 +210,7 @@ func (t *tally) failed() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.first == nil {
-		return errors.New("demo: no payment was answered in time")
+		return errors.New("no payment was answered in time")
 	}
-	return fmt.Errorf("demo: no payment was answered, %s failed; the first: %w", grouped(t.counts.Failed), t.first)
+	return fmt.Errorf("no payment was answered, %s failed; the first: %w", grouped(t.counts.Failed), t.first)
 }
