@@ -106,9 +106,10 @@ openapi: build ## hold a running server against its own OpenAPI document (needs 
 	@PYTHON=$(PYTHON) EXAMPLES=$(EXAMPLES) api/schemathesis.sh bin/besra
 
 .PHONY: bench bench-builds
-bench: ## the contests: engine beside XGBoost, server beside net/http (docs/benchmarks.md)
+bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows (docs/benchmarks.md)
 	bench/engine.sh
 	bench/server.sh
+	bench/events.sh
 .PHONY: pgo
 pgo: ## profile besra under load for the compiler, when the hot path has changed: cmd/besra/default.pgo
 	bench/prepare.sh
@@ -147,6 +148,7 @@ soak: build ## serve under load for SOAK (10m): no error, no growth
 nightly: ## what takes longer than check: everything under the race detector, long fuzzing, a soak, the contests
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 	$(GO) test -timeout 60m ./internal/libm -args -all
+	BESRA_CRASHES=200 $(GO) test -count=1 -timeout 60m ./internal/crash
 	$(MAKE) fuzz FUZZTIME=10m
 	$(MAKE) soak SOAK=30m
 	$(MAKE) bench

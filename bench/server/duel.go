@@ -7,25 +7,26 @@ import (
 	"os"
 	"time"
 
+	"github.com/besra-ml/besra/bench/internal/load"
 	"github.com/besra-ml/besra/bench/internal/report"
 )
 
 // A duel measures two servers in turn.
 type duel struct {
 	options
-	besra, empty *process
+	besra, empty *load.Process
 	requests     [][]byte
 }
 
 // both lets measure have each server, and whoever was last first.
-func (d duel) both(round int, measure func(*process) error) error {
-	pair := [2]*process{d.besra, d.empty}
+func (d duel) both(round int, measure func(*load.Process) error) error {
+	pair := [2]*load.Process{d.besra, d.empty}
 	if round%2 == 1 {
-		pair = [2]*process{d.empty, d.besra}
+		pair = [2]*load.Process{d.empty, d.besra}
 	}
 	for _, p := range pair {
 		if err := measure(p); err != nil {
-			return fmt.Errorf("%s: %w", p.cmd.Path, err)
+			return fmt.Errorf("%s: %w", p.Path(), err)
 		}
 	}
 	return nil
@@ -34,9 +35,9 @@ func (d duel) both(round int, measure func(*process) error) error {
 // closedLoops measures requests a second, and processor time a request, with all connections busy.
 func (d duel) closedLoops() ([]measure, error) {
 	fmt.Fprintln(os.Stderr, "server: closed loop")
-	rate, cpu := map[*process][]float64{}, map[*process][]float64{}
+	rate, cpu := map[*load.Process][]float64{}, map[*load.Process][]float64{}
 	for round := -1; round < d.rounds; round++ { // the first is for warming up
-		err := d.both(round, func(p *process) error {
+		err := d.both(round, func(p *load.Process) error {
 			persecond, micros, err := d.closedLoop(p)
 			if round >= 0 {
 				rate[p], cpu[p] = append(rate[p], persecond), append(cpu[p], micros)
@@ -53,28 +54,28 @@ func (d duel) closedLoops() ([]measure, error) {
 	}, nil
 }
 
-func (d duel) measure(what, unit string, v map[*process][]float64, t report.Target) measure {
+func (d duel) measure(what, unit string, v map[*load.Process][]float64, t report.Target) measure {
 	return measure{
 		What: what, Unit: unit, Besra: v[d.besra], Empty: v[d.empty],
 		Ratio: report.Median(report.Ratios(v[d.besra], v[d.empty])), Target: &t,
 	}
 }
 
-func (d duel) closedLoop(p *process) (rate, cpu float64, err error) {
-	c, err := newClient(p.address, d.connections, d.requests)
+func (d duel) closedLoop(p *load.Process) (rate, cpu float64, err error) {
+	c, err := load.NewClient(p.Address, d.connections, load.Cycle(d.requests...))
 	if err != nil {
 		return 0, 0, err
 	}
-	defer c.close()
-	before, err := p.cpu()
+	defer c.Close()
+	before, err := p.CPU()
 	if err != nil {
 		return 0, 0, err
 	}
-	answers, elapsed, err := c.closedLoop(d.round)
+	answers, elapsed, err := c.ClosedLoop(d.round)
 	if err != nil {
 		return 0, 0, err
 	}
-	after, err := p.cpu()
+	after, err := p.CPU()
 	n := float64(answers + d.connections) // those in flight at the end do not count, but have been answered
 	return float64(answers) / elapsed.Seconds(), float64((after - before).Microseconds()) / n, err
 }
@@ -84,14 +85,14 @@ const inTime = 10 * time.Millisecond
 
 // openLoops measures the highest rate that is answered in time.
 func (d duel) openLoops(closed measure) (measure, error) {
-	guess := map[*process]float64{
+	guess := map[*load.Process]float64{
 		d.besra: report.Median(closed.Besra) * 0.7,
 		d.empty: report.Median(closed.Empty) * 0.7,
 	}
-	highest := map[*process][]float64{}
+	highest := map[*load.Process][]float64{}
 	for pass := range d.passes {
 		fmt.Fprintf(os.Stderr, "server: open loop, pass %d of %d\n", pass+1, d.passes)
-		err := d.both(pass, func(p *process) error {
+		err := d.both(pass, func(p *load.Process) error {
 			rate, err := d.highest(p, guess[p])
 			highest[p] = append(highest[p], rate)
 			guess[p] = rate
@@ -105,7 +106,7 @@ func (d duel) openLoops(closed measure) (measure, error) {
 }
 
 // highest searches for the highest rate that is answered in time, to 2 per cent, beginning at a guess.
-func (d duel) highest(p *process, guess float64) (float64, error) {
+func (d duel) highest(p *load.Process, guess float64) (float64, error) {
 	const stride, near = 1.15, 1.02
 	low, high := 0.0, 0.0 // the highest rate that was, and the lowest that was not
 	for rate := guess; low == 0 || high == 0 || high/low > near; {
@@ -134,14 +135,14 @@ func (d duel) highest(p *process, guess float64) (float64, error) {
 }
 
 // holds tells whether a rate is answered in time, in one of two tries: the machine has other things to do.
-func (d duel) holds(p *process, rate float64) (bool, error) {
+func (d duel) holds(p *load.Process, rate float64) (bool, error) {
 	for range 2 {
-		c, err := newClient(p.address, d.connections, d.requests)
+		c, err := load.NewClient(p.Address, d.connections, load.Cycle(d.requests...))
 		if err != nil {
 			return false, err
 		}
-		p99, err := c.openLoop(rate, d.probe)
-		c.close()
+		p99, err := c.OpenLoop(rate, d.probe)
+		c.Close()
 		if err != nil || p99 <= inTime {
 			return err == nil, err
 		}
@@ -164,13 +165,13 @@ func (d duel) memory() ([]figure, error) {
 			if err != nil {
 				return nil, err
 			}
-			peak, err := d.besra.memory("status", "VmHWM")
+			peak, err := d.besra.Memory("status", "VmHWM")
 			return []figure{
 				{What: "peak memory under load, resident", Unit: "MiB", Value: peak, Target: &report.Target{Value: 40, AtMost: true}},
 				{What: "peak memory under load, proportional", Unit: "MiB", Value: shared},
 			}, err
 		case <-every:
-			pss, err := d.besra.memory("smaps_rollup", "Pss")
+			pss, err := d.besra.Memory("smaps_rollup", "Pss")
 			if err != nil {
 				return nil, err
 			}

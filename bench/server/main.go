@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/besra-ml/besra/bench/internal/load"
 	"github.com/besra-ml/besra/bench/internal/report"
 )
 
@@ -115,21 +116,21 @@ func run(o options) (r results, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer besra.stop()
-	if _, err := besra.answered(requests[0]); err != nil {
+	defer besra.Stop()
+	if _, err := besra.Answered(requests[0]); err != nil {
 		return r, err
 	}
-	if r.Exact, r.Answer, err = verify(besra.address, requests, model+".margins"); err != nil {
+	if r.Exact, r.Answer, err = verify(besra.Address, requests, model+".margins"); err != nil {
 		return r, fmt.Errorf("besra: %w", err)
 	}
-	empty, err := start(filepath.Join(o.cache, "empty"), func(address string) []string {
+	empty, err := load.Start(filepath.Join(o.cache, "empty"), func(address string) []string {
 		return []string{address, fmt.Sprint(r.Answer)}
 	})
 	if err != nil {
 		return r, err
 	}
-	defer empty.stop()
-	if _, err := empty.answered(requests[0]); err != nil {
+	defer empty.Stop()
+	if _, err := empty.Answered(requests[0]); err != nil {
 		return r, err
 	}
 
@@ -152,8 +153,8 @@ func run(o options) (r results, err error) {
 	return r, err
 }
 
-func startBesra(o options, models ...string) (*process, error) {
-	return start(filepath.Join(o.cache, "besra"), func(address string) []string {
+func startBesra(o options, models ...string) (*load.Process, error) {
+	return load.Start(filepath.Join(o.cache, "besra"), func(address string) []string {
 		return append([]string{"serve", "--listen", address}, models...)
 	})
 }
@@ -165,11 +166,11 @@ func starts(o options) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer first.stop()
-	if _, err := first.answered(request("GET", "/readyz", nil)); err != nil {
+	defer first.Stop()
+	if _, err := first.Answered(load.Request("GET", "/readyz", nil)); err != nil {
 		return nil, err
 	}
-	request, err := demoRequest(first.address)
+	request, err := demoRequest(first.Address)
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
@@ -179,8 +180,8 @@ func starts(o options) ([]figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		elapsed, err := p.answered(request)
-		p.stop()
+		elapsed, err := p.Answered(request)
+		p.Stop()
 		if err != nil {
 			return nil, err
 		}

@@ -3,15 +3,14 @@
 package main
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/http"
 	"os"
 	"strconv"
-	"time"
+
+	"github.com/besra-ml/besra/bench/internal/load"
 )
 
 const columns = 30
@@ -39,20 +38,12 @@ func requests(path string) (all [][]byte, mean int, err error) {
 		}
 		body = append(body, "}}"...)
 		mean += len(body)
-		all = append(all, request("POST", "/v1/score", body))
+		all = append(all, load.Request("POST", "/v1/score", body))
 	}
 	if len(all) == 0 {
 		return nil, 0, fmt.Errorf("%s: no rows", path)
 	}
 	return all, mean / len(all), nil
-}
-
-func request(method, path string, body []byte) []byte {
-	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: bench\r\n", method, path)
-	if body != nil {
-		head += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
-	}
-	return append([]byte(head+"\r\n"), body...)
 }
 
 // verify asks for every row once and compares the margins with those of the training library, bit by bit.
@@ -65,13 +56,13 @@ func verify(address string, requests [][]byte, margins string) (rows, length int
 	if len(raw) != 4*len(requests) {
 		return 0, 0, fmt.Errorf("%s: not a margin for each of %d rows", margins, len(requests))
 	}
-	c, err := newClient(address, 1, requests)
+	c, err := load.NewClient(address, 1, load.Cycle(requests...))
 	if err != nil {
 		return 0, 0, err
 	}
-	defer c.close()
+	defer c.Close()
 	for i := range requests {
-		body, err := c.ask()
+		body, err := c.Ask()
 		if err != nil {
 			return 0, 0, fmt.Errorf("row %d: %w", i, err)
 		}
@@ -91,7 +82,7 @@ func verify(address string, requests [][]byte, margins string) (rows, length int
 // demoRequest makes a request that the demo can score, by what it says of its features.
 func demoRequest(address string) ([]byte, error) {
 	var list struct{ Models []struct{ Name string } }
-	if err := get(address, "/v1/models", &list); err != nil {
+	if err := load.Get(address, "/v1/models", &list); err != nil {
 		return nil, err
 	}
 	if len(list.Models) != 1 {
@@ -100,7 +91,7 @@ func demoRequest(address string) ([]byte, error) {
 	var model struct {
 		Features []struct{ Name, Type string }
 	}
-	if err := get(address, "/v1/models/"+list.Models[0].Name, &model); err != nil {
+	if err := load.Get(address, "/v1/models/"+list.Models[0].Name, &model); err != nil {
 		return nil, err
 	}
 	features := map[string]any{}
@@ -111,23 +102,5 @@ func demoRequest(address string) ([]byte, error) {
 		}
 	}
 	body, err := json.Marshal(map[string]any{"features": features})
-	return request("POST", "/v1/score", body), err
-}
-
-func get(address, path string, v any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, answer.Status)
-	}
-	return json.NewDecoder(answer.Body).Decode(v)
+	return load.Request("POST", "/v1/score", body), err
 }

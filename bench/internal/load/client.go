@@ -1,6 +1,7 @@
 //go:build linux
 
-package main
+// Package load starts servers as processes of their own, asks them, and reads what they used.
+package load
 
 import (
 	"bytes"
@@ -15,13 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A client talks HTTP/1.1 over a fixed number of connections, on one thread and with little more than the
+// A Client talks HTTP/1.1 over a fixed number of connections, on one thread and with little more than the
 // system calls that it needs: it shares the cores with the server, and what it takes, the server lacks.
-type client struct {
+type Client struct {
 	epoll, timer int
 	conns        []*conn
-	requests     [][]byte // whole requests, sent in turn
-	next         int
+	requests     Requests
 	events       []unix.EpollEvent
 }
 
@@ -32,15 +32,16 @@ type conn struct {
 	buf []byte        // what has arrived of the answer
 }
 
-func newClient(address string, connections int, requests [][]byte) (c *client, err error) {
+// NewClient connects to a server.
+func NewClient(address string, connections int, requests Requests) (c *Client, err error) {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return nil, err
 	}
-	c = &client{epoll: -1, timer: -1, requests: requests, events: make([]unix.EpollEvent, connections+1)}
+	c = &Client{epoll: -1, timer: -1, requests: requests, events: make([]unix.EpollEvent, connections+1)}
 	defer func() {
 		if err != nil {
-			c.close()
+			c.Close()
 		}
 	}()
 	if c.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -64,7 +65,7 @@ func newClient(address string, connections int, requests [][]byte) (c *client, e
 
 const timerEvent = -1
 
-func (c *client) watch(fd, number int) error {
+func (c *Client) watch(fd, number int) error {
 	return unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(number)})
 }
 
@@ -84,7 +85,8 @@ func dial(to netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-func (c *client) close() {
+// Close ends all connections.
+func (c *Client) Close() {
 	for _, conn := range c.conns {
 		unix.Close(conn.fd)
 	}
@@ -96,11 +98,8 @@ func (c *client) close() {
 }
 
 // send sends the next request over a connection that is free.
-func (c *client) send(conn *conn, due time.Duration) error {
-	r := c.requests[c.next]
-	if c.next++; c.next == len(c.requests) {
-		c.next = 0
-	}
+func (c *Client) send(conn *conn, due time.Duration) error {
+	r := c.requests.Next()
 	conn.due, conn.buf = due, conn.buf[:0]
 	for len(r) > 0 {
 		n, err := unix.Write(conn.fd, r)
@@ -136,11 +135,16 @@ func (conn *conn) receive() (body []byte, whole bool, err error) {
 	if err != nil || len(body) < length {
 		return nil, false, err
 	}
+	if bytes.HasPrefix(head, []byte("HTTP/1.1 503 ")) {
+		return nil, false, fmt.Errorf("%w: %s", errUnavailable, conn.buf)
+	}
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 200 ")) {
 		return nil, false, fmt.Errorf("not 200: %s", conn.buf)
 	}
 	return body, true, nil
 }
+
+var errUnavailable = errors.New("unavailable")
 
 func contentLength(head []byte) (int, error) {
 	const name = "\r\nContent-Length: "
@@ -152,8 +156,8 @@ func contentLength(head []byte) (int, error) {
 	return strconv.Atoi(string(digits))
 }
 
-// ask sends the next request and returns the body of the answer, which the next one overwrites.
-func (c *client) ask() ([]byte, error) {
+// Ask sends the next request and returns the body of the answer, which the next one overwrites.
+func (c *Client) Ask() ([]byte, error) {
 	conn := c.conns[0]
 	if err := c.send(conn, 0); err != nil {
 		return nil, err
@@ -166,7 +170,7 @@ func (c *client) ask() ([]byte, error) {
 }
 
 // wait calls arrived for each connection whose answer is whole, once something happens.
-func (c *client) wait(arrived func(*conn) error) error {
+func (c *Client) wait(arrived func(*conn) error) error {
 	n, err := unix.EpollWait(c.epoll, c.events, 5000)
 	switch {
 	case errors.Is(err, unix.EINTR):
@@ -194,34 +198,53 @@ func (c *client) wait(arrived func(*conn) error) error {
 	return nil
 }
 
-// closedLoop keeps every connection busy for d, and returns the number of answers and the time they took.
-func (c *client) closedLoop(d time.Duration) (answers int, elapsed time.Duration, err error) {
+// ClosedLoop keeps every connection busy for d, and returns the number of answers and the time they took.
+func (c *Client) ClosedLoop(d time.Duration) (answers int, elapsed time.Duration, err error) {
+	start := time.Now()
+	ending := false
+	err = c.keepBusy(func() bool {
+		if ending {
+			return false
+		}
+		elapsed = time.Since(start)
+		ending = elapsed >= d
+		answers++
+		return true
+	})
+	return answers, elapsed, err
+}
+
+// Send sends n requests, at least one on every connection, and returns when all are answered.
+func (c *Client) Send(n int) error {
+	sent := len(c.conns)
+	return c.keepBusy(func() bool {
+		sent++
+		return sent <= n
+	})
+}
+
+// keepBusy sends a request on every connection, and the next where an answer has arrived as long as more says so.
+func (c *Client) keepBusy(more func() bool) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	start := time.Now()
 	for _, conn := range c.conns {
 		if err := c.send(conn, 0); err != nil {
-			return 0, 0, err
+			return err
 		}
 	}
-	busy, ending := len(c.conns), false
-	for busy > 0 {
+	for busy := len(c.conns); busy > 0; {
 		err := c.wait(func(conn *conn) error {
-			if ending {
-				busy--
-				return nil
+			if more() {
+				return c.send(conn, 0)
 			}
-			answers++
-			return c.send(conn, 0)
+			busy--
+			return nil
 		})
 		if err != nil {
-			return 0, 0, err
-		}
-		if !ending && time.Since(start) >= d {
-			ending, elapsed = true, time.Since(start)
+			return err
 		}
 	}
-	return answers, elapsed, nil
+	return nil
 }
 
 // tick is how often an open loop looks for requests that are due, besides whenever an answer arrives.
@@ -230,10 +253,10 @@ const tick = 250 * time.Microsecond
 // hopeless is how late a request may be sent before a rate is given up.
 const hopeless = time.Second
 
-// openLoop sends requests at a rate for d and returns the 99th percentile of the latencies. A request's
+// OpenLoop sends requests at a rate for d and returns the 99th percentile of the latencies. A request's
 // latency counts from when it was due, whenever it could be sent; those of the first tenth do not count.
 // A rate that cannot be kept up has the latency with which it was given up.
-func (c *client) openLoop(rate float64, d time.Duration) (p99 time.Duration, err error) {
+func (c *Client) OpenLoop(rate float64, d time.Duration) (p99 time.Duration, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	every := unix.NsecToTimespec(tick.Nanoseconds())

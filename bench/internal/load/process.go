@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package load
 
 import (
 	"bufio"
@@ -16,60 +16,63 @@ import (
 	"time"
 )
 
-// A process is a server that was started here.
-type process struct {
+// A Process is a server that was started here.
+type Process struct {
 	cmd     *exec.Cmd
-	address string
+	Address string // where it listens
 	log     bytes.Buffer
 	begun   time.Time
 }
 
-// start runs a server; command makes its arguments of the address to listen on.
-func start(program string, command func(address string) []string) (*process, error) {
+// Start runs a server; command makes its arguments of the address to listen on.
+func Start(program string, command func(address string) []string) (*Process, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &process{address: l.Addr().String()}
+	p := &Process{Address: l.Addr().String()}
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(program, command(p.address)...)
+	p.cmd = exec.Command(program, command(p.Address)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.begun = time.Now()
 	return p, p.cmd.Start()
 }
 
-// answered waits for the first 200 to a request, and returns how long that took from the start.
-func (p *process) answered(request []byte) (time.Duration, error) {
+// Path returns which program runs.
+func (p *Process) Path() string { return p.cmd.Path }
+
+// Answered waits for the first 200 to a request, and returns how long that took from the start.
+func (p *Process) Answered(request []byte) (time.Duration, error) {
 	const most = 10 * time.Second
 	for {
-		c, err := newClient(p.address, 1, [][]byte{request})
+		c, err := NewClient(p.Address, 1, Cycle(request))
 		if err == nil {
-			_, err = c.ask()
-			c.close()
+			_, err = c.Ask()
+			c.Close()
 		}
 		elapsed := time.Since(p.begun)
 		switch {
 		case err == nil:
 			return elapsed, nil
-		case !errors.Is(err, syscall.ECONNREFUSED), elapsed > most:
+		case !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, errUnavailable), elapsed > most:
 			return 0, fmt.Errorf("%s: %w\n%s", p.cmd, err, p.log.Bytes())
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
 }
 
-// stop asks the server to end, and insists when it does not.
-func (p *process) stop() {
+// Stop asks the server to end, and insists when it does not.
+func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	insist := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
 	_ = p.cmd.Wait() // how it ends is not what is measured
 	insist.Stop()
 }
 
-// cpu returns the processor time that the server has used, user and system.
-func (p *process) cpu() (time.Duration, error) {
+// CPU returns the processor time that the server has used, user and system.
+func (p *Process) CPU() (time.Duration, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -85,8 +88,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, errors.Join(userErr, systemErr)
 }
 
-// memory returns a field of a file in /proc/PID, in MiB.
-func (p *process) memory(file, field string) (float64, error) {
+// Memory returns a field of a file in /proc/PID, in MiB.
+func (p *Process) Memory(file, field string) (float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file))
 	if err != nil {
 		return 0, err
