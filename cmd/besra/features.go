@@ -93,7 +93,7 @@ func (j *featuresJob) run(ctx context.Context, e *environ) error {
 		from, size = events.Parquet(f, size), 0
 	}
 	began := time.Now()
-	end := showEvents(e, r, counted, size, j.rows == "-")
+	end := follow(e, "events", r.Events.Load, counted, size, j.rows == "-")
 	sum, err := j.replay(ctx, e, r, from)
 	end()
 	switch {
@@ -190,34 +190,4 @@ func tellEvents(e *environ, file string, sum events.Summary, took time.Duration)
 	for _, note := range sum.Notes {
 		fmt.Fprintln(e.stderr, note)
 	}
-}
-
-// showEvents shows on a terminal how far r has come, until the function that it returns is called: the share
-// of the file that is read when its size is known, else the events that are done.
-func showEvents(e *environ, r *events.Replay, read *countingReader, size int64, toStdout bool) (end func()) {
-	if !isTerminal(e.stderr) || toStdout && isTerminal(e.stdout) {
-		return func() {}
-	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		bytes, count := newProgress(e.stderr, "bytes"), newProgress(e.stderr, "events")
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				bytes.end()
-				count.end()
-				return
-			case <-tick.C:
-			}
-			if size > 0 {
-				bytes.show(int(read.n.Load()), int(size))
-			} else {
-				count.show(int(r.Events.Load()), 0)
-			}
-		}
-	}()
-	return func() { close(stop); <-stopped }
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
@@ -88,7 +87,7 @@ func (j *predictJob) run(ctx context.Context, e *environ) error {
 		Columns: b.Columns(), Header: rows.Header(j.output, numbers), Numbers: numbers, Scorer: scorer,
 	}
 	counted := &countingReader{r: in}
-	defer showRows(e, &s, counted, size)()
+	defer follow(e, "rows", s.Rows.Load, counted, size, true)()
 	err = s.Run(ctx, e.stdout, counted)
 	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted")
@@ -248,34 +247,4 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
 	return n, err
-}
-
-// showRows shows on a terminal how far s has come, until the function that it returns is called: the share of
-// the file that is read when its size is known, else the rows that are done. A terminal that shows the results shows no bar.
-func showRows(e *environ, s *rows.Stream, read *countingReader, size int64) (end func()) {
-	if !isTerminal(e.stderr) || isTerminal(e.stdout) {
-		return func() {}
-	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		bytes, count := newProgress(e.stderr, "bytes"), newProgress(e.stderr, "rows")
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				bytes.end()
-				count.end()
-				return
-			case <-tick.C:
-			}
-			if size > 0 {
-				bytes.show(int(read.n.Load()), int(size))
-			} else {
-				count.show(int(s.Rows.Load()), 0)
-			}
-		}
-	}()
-	return func() { close(stop); <-stopped }
 }

@@ -45,3 +45,33 @@ func (p *progress) end() {
 		p.drawn = false
 	}
 }
+
+// follow shows on a terminal how far a work has come, until the function that it returns is called: the share of the
+// file that is read when its size is known, else what is done. A terminal that shows the results shows no bar.
+func follow(e *environ, unit string, done func() int64, read *countingReader, size int64, toStdout bool) (end func()) {
+	if !isTerminal(e.stderr) || toStdout && isTerminal(e.stdout) {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		bytes, count := newProgress(e.stderr, "bytes"), newProgress(e.stderr, unit)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				bytes.end()
+				count.end()
+				return
+			case <-tick.C:
+			}
+			if size > 0 {
+				bytes.show(int(read.n.Load()), int(size))
+			} else {
+				count.show(int(done()), 0)
+			}
+		}
+	}()
+	return func() { close(stop); <-stopped }
+}
