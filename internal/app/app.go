@@ -39,6 +39,7 @@ type App struct {
 	history *history.History
 	gateway *gateway.Gateway
 	stage   atomic.Int32
+	foreign bool // histories of models that are not named are kept as they are: nothing is served
 }
 
 // The stages of an App's life.
@@ -51,7 +52,11 @@ const (
 // New reads the models that paths name (files, bundles, directories of models) and wires the service.
 // Without paths and without a models directory it takes the demo.
 func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
-	a := &App{config: c, log: log, metrics: telemetry.New(b.Build)}
+	return assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build)}, b, paths)
+}
+
+func assemble(a *App, b Backends, paths []string) (*App, error) {
+	c, log := a.config, a.log
 	pins := map[string]int{}
 	models, err := a.load(b.Demo, paths, pins)
 	if err != nil {

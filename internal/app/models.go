@@ -68,6 +68,10 @@ func (a *App) policies() (policy.Set, error) {
 	var set policy.Set
 	var err error
 	a.watcher, set, err = policy.NewWatcher(a.config.Policy, a.config.Models.Poll, a.log, a.decideBy)
+	if err == nil {
+		_, refused := a.metrics.PolicyReloads()
+		a.watcher.OnRefused = refused.Inc
+	}
 	return set, err
 }
 

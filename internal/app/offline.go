@@ -9,6 +9,7 @@ import (
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Remembered is what a service that is not running remembers.
@@ -19,7 +20,7 @@ func OpenRemembered(ctx context.Context, c Config, b Backends, paths []string, l
 	if c.State.Dir == "" {
 		return nil, errors.New("say where the state is: --state-dir DIR")
 	}
-	a, err := New(c, b, paths, log)
+	a, err := assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), foreign: true}, b, paths)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,9 @@ func (a *App) beside(ctx context.Context) (stop func() error, failed <-chan erro
 	ctx, cancel := context.WithCancel(ctx)
 	var team sync.WaitGroup
 	fail := make(chan error, 1)
+	if a.history.Journal == nil {
+		a.log.Info("what is remembered is in memory only; state.dir makes it durable")
+	}
 	team.Go(func() {
 		if err := a.recover(ctx); err != nil {
 			fail <- err // nobody minds when ctx has ended

@@ -32,14 +32,14 @@ func (a *App) openState() (err error) {
 	o := history.Options{
 		Store:    store.NewMemory(store.Options{Bytes: c.Bytes, ReplayBytes: a.config.Replay.Bytes, ReplayTTL: a.config.Replay.TTL}),
 		Continue: c.OnFailure == "continue", Deadline: c.Deadline, TTL: a.config.Replay.TTL,
-		Metrics: a.metrics, Log: a.log,
+		Metrics: a.metrics, Log: a.log, Foreign: a.foreign,
 	}
 	outcomes := outcome.Options{Bytes: max(c.Bytes/8, 1<<20), Log: a.log}
 	if c.Dir != "" {
 		if o.Journal, err = a.openJournal(); err != nil {
 			return fmt.Errorf("state.dir: %w", err)
 		}
-		outcomes.Dir = filepath.Join(c.Dir, outcomeDir)
+		outcomes.Dir, outcomes.Durable = filepath.Join(c.Dir, outcomeDir), o.Journal.Settle
 	}
 	if o.Outcomes, err = outcome.Open(outcomes); err != nil {
 		if o.Journal != nil {
@@ -47,10 +47,8 @@ func (a *App) openState() (err error) {
 		}
 		return fmt.Errorf("state.dir: %w", err)
 	}
-	if o.Journal != nil && o.Outcomes.Position() > o.Journal.Last() {
-		return errors.Join(
-			fmt.Errorf("state.dir: %s is ahead of %s: they are not of one service", outcomeDir, journalDir),
-			o.Outcomes.Close(), o.Journal.Close())
+	if o.Journal != nil {
+		o.Journal.Skip(o.Outcomes.Position()) // a disk that lost its last records may have kept their outcomes
 	}
 	a.history = history.New(o)
 	seen := map[*feature.Plan]bool{}
@@ -60,6 +58,7 @@ func (a *App) openState() (err error) {
 			a.history.Attach(m.Plan)
 		}
 	}
+	a.history.Measure()
 	return nil
 }
 

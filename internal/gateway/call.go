@@ -57,23 +57,23 @@ func (g *Gateway) read(c *call) *Problem {
 		return nil
 	}
 	if p := c.readSingle(); p != nil {
-		return c.syntaxFirst(p)
+		return syntaxFirst(&c.scanner, c.body, p)
 	}
 	return g.decode(c)
 }
 
 // syntaxFirst returns p, or what is wrong with the body's JSON, wherever in it: a body that is no JSON is
 // never judged by what it seems to say.
-func (c *call) syntaxFirst(p *Problem) *Problem {
+func syntaxFirst(s *strictjson.Scanner, body []byte, p *Problem) *Problem {
 	if p.code == badJSON {
 		return p
 	}
-	c.scanner.Reset(c.body)
-	if _, err := c.scanner.Skip(); err != nil {
+	s.Reset(body)
+	if _, err := s.Skip(); err != nil {
 		return fromJSON(err, "")
 	}
-	if broken := c.ended(); broken != nil {
-		return broken
+	if err := s.End(); err != nil {
+		return fromJSON(err, "")
 	}
 	return p
 }

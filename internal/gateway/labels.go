@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
@@ -21,6 +22,7 @@ type labelCall struct {
 	all, one  *strictjson.Members
 	ids       []byte
 	labels    []label
+	changes   []history.Relabel
 	turn      history.Turn
 }
 
@@ -29,6 +31,8 @@ type label struct {
 	id    []byte
 	label outcome.Label
 	at    int64 // ms since 1970; -1: not given
+
+	first int // of its changes
 }
 
 var (
@@ -57,11 +61,15 @@ func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request) int {
 		return g.refuse(w, p)
 	}
 	if p := g.readLabels(c); p != nil {
-		return g.refuse(w, p)
+		return g.refuse(w, syntaxFirst(&c.scanner, c.body, p))
 	}
-	counts, err := g.applyLabels(context.WithoutCancel(r.Context()), c)
+	err := g.applyLabels(context.WithoutCancel(r.Context()), c)
 	if err != nil {
 		return g.refuse(w, g.problem(r.Context(), err, w.Header().Get("X-Request-Id")))
+	}
+	var counts [3]int
+	for i := range c.labels {
+		counts[c.became(i)]++
 	}
 	b := append(c.out[:0], `{"accepted":`...)
 	b = strconv.AppendInt(b, int64(len(c.labels)), 10)
@@ -119,7 +127,7 @@ func (g *Gateway) readList(c *labelCall) *Problem {
 			return tooLarge.of("labels", fmt.Sprintf("a request has %d labels at most", g.MaxBatch))
 		}
 		if p := g.readLabel(c); p != nil {
-			p.field = fmt.Sprintf("labels[%d].%s", len(c.labels), p.field)
+			p.field = strings.TrimSuffix(fmt.Sprintf("labels[%d].%s", len(c.labels), p.field), ".")
 			return p
 		}
 	}
@@ -137,8 +145,11 @@ func (g *Gateway) readLabel(c *labelCall) *Problem {
 		case err != nil:
 			return fromJSON(err, "")
 		case !ok:
+			if p := l.complete(); p != nil {
+				return p
+			}
 			c.labels = append(c.labels, l)
-			return l.complete()
+			return nil
 		case i == strictjson.Unknown:
 			return unknownMember(c.one)
 		}
@@ -187,55 +198,54 @@ func (l *label) complete() *Problem {
 	return nil
 }
 
-// applyLabels applies all labels, and returns what became of them once they are durable.
-func (g *Gateway) applyLabels(ctx context.Context, c *labelCall) (counts [3]int, err error) {
+// applyLabels applies all labels to the events of their ids, of every model that scored them. What no model has
+// scored waits for the event of each.
+func (g *Gateway) applyLabels(ctx context.Context, c *labelCall) error {
 	names := g.Registry.Names()
-	var last uint64
+	c.changes = c.changes[:0]
 	for i := range c.labels {
 		l := &c.labels[i]
-		became, position, err := g.applyLabel(ctx, c, names, l)
-		if err != nil {
-			return counts, err
+		l.first = len(c.changes)
+		if err := g.addChanges(c, names, l); err != nil {
+			return err
 		}
-		counts[became]++
-		last = max(last, position)
 	}
-	err = g.History.Wait(ctx, last)
-	if err != nil && g.History.Continue {
-		err = nil
-	}
-	return counts, err
+	return g.History.Label(ctx, &c.turn, c.changes)
 }
 
-// applyLabel applies one label to the event of that id of every model that scored it. When none has, it waits
-// for the event of each.
-func (g *Gateway) applyLabel(ctx context.Context, c *labelCall, names []string, l *label) (became history.Labelled, last uint64, err error) {
-	known := len(names) == 1
-	became = history.Early
-	for _, wanted := range []bool{true, false} {
+func (g *Gateway) addChanges(c *labelCall, names []string, l *label) error {
+	for _, scored := range []bool{true, false} {
 		for _, name := range names {
 			key := store.Key(g.Hasher.Event("", name, l.id))
+			has := true
 			if len(names) > 1 {
-				_, has, err := g.History.Outcomes.Get(outcome.Key(key))
-				if err != nil {
-					return became, last, err
+				var err error
+				if _, has, err = g.History.Outcomes.Get(outcome.Key(key)); err != nil {
+					return err
 				}
-				if has != wanted {
-					continue
-				}
-				known = known || has
 			}
-			b, position, err := g.History.Label(ctx, &c.turn, g.stream(name), key, l.label, l.at)
-			if err != nil {
-				return became, last, err
+			if has == scored {
+				c.changes = append(c.changes, history.Relabel{Stream: g.stream(name), Key: key, Label: l.label, At: l.at})
 			}
-			became, last = min(became, b), max(last, position)
 		}
-		if known {
+		if len(c.changes) > l.first {
 			break
 		}
 	}
-	return became, last, nil
+	return nil
+}
+
+// became says what became of a label: the best of what became of it for each model.
+func (c *labelCall) became(i int) history.Labelled {
+	end := len(c.changes)
+	if i+1 < len(c.labels) {
+		end = c.labels[i+1].first
+	}
+	best := history.Early
+	for _, change := range c.changes[c.labels[i].first:end] {
+		best = min(best, change.Became)
+	}
+	return best
 }
 
 func (g *Gateway) stream(model string) history.Stream {

@@ -41,6 +41,7 @@ type Options struct {
 	Continue bool             // answers are given even when the journal cannot hold them
 	Deadline time.Duration    // how long an answer waits for the journal; 0: as long as it takes
 	TTL      time.Duration    // how long answers are kept
+	Foreign  bool             // histories of which no plan knows the kind are kept as they are: no event will come
 	Metrics  *telemetry.Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -134,12 +135,18 @@ func (h *History) Short(p *feature.Plan, i int, from int64) bool {
 
 // Wait returns when the record at position is as durable as the journal promises. ErrSlow: it is not yet, and
 // nobody knows; any other error: it is not, and will not be.
-func (h *History) Wait(ctx context.Context, position uint64) error {
+func (h *History) Wait(position uint64) error { return h.wait(position, true) }
+
+func (h *History) wait(position uint64, deadline bool) error {
 	if h.Journal == nil || position == 0 {
 		return nil
 	}
+	ctx := context.Background() // whoever has hung up, others wait for the event
+	if deadline && h.Deadline > 0 {
+		ctx = &lazy{Context: ctx, after: h.Deadline}
+	}
 	start := h.Now()
-	err := h.Journal.Wait(h.deadline(ctx), position)
+	err := h.Journal.Wait(ctx, position)
 	h.Metrics.Stages.Journal.ObserveDuration(h.Now().Sub(start))
 	switch {
 	case err == nil:
@@ -175,16 +182,8 @@ func (h *History) Close() error {
 	return errors.Join(errs...)
 }
 
-// deadline bounds a wait. A context with a deadline of its own would cost a timer for each event, and most
-// never wait.
-func (h *History) deadline(ctx context.Context) context.Context {
-	if h.Deadline == 0 {
-		return context.WithoutCancel(ctx)
-	}
-	return &lazy{Context: context.WithoutCancel(ctx), after: h.Deadline}
-}
-
-// lazy is a context whose clock starts when somebody waits for its end.
+// lazy is a context whose clock starts when somebody waits for its end: a timer for each event would cost more than
+// most waits, which are none.
 type lazy struct {
 	context.Context
 	after time.Duration

@@ -46,6 +46,7 @@ type options struct {
 	disk     func(name string, flag int, perm os.FileMode) (journal.File, error)
 	cont     bool
 	deadline time.Duration
+	keep     int64 // bytes of the journal beyond what a start needs; negative: none
 }
 
 // open opens what dir remembers, and recovers it.
@@ -74,11 +75,11 @@ func open(t *testing.T, o options) *service {
 	}
 	oo := outcome.Options{Part: 512}
 	if o.dir != "" {
-		ho.Journal, err = journal.Open(journal.Options{Dir: filepath.Join(o.dir, "journal"), Segment: 1 << 16, OpenFile: o.disk, Now: func() time.Time { return s.now }})
+		ho.Journal, err = journal.Open(journal.Options{Dir: filepath.Join(o.dir, "journal"), Segment: 1 << 13, Keep: o.keep, OpenFile: o.disk, Now: func() time.Time { return s.now }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		oo.Dir = filepath.Join(o.dir, "outcomes")
+		oo.Dir, oo.Durable = filepath.Join(o.dir, "outcomes"), ho.Journal.Settle
 	}
 	if ho.Outcomes, err = outcome.Open(oo); err != nil {
 		t.Fatal(err)
@@ -144,7 +145,7 @@ func (s *service) pay(p payment) {
 	s.t.Helper()
 	position, _, err := s.commit(p)
 	if err == nil {
-		err = s.Wait(context.Background(), position)
+		err = s.Wait(position)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -166,14 +167,11 @@ func (s *service) complete(p payment) error {
 
 func (s *service) label(id string, l outcome.Label, at int64) history.Labelled {
 	s.t.Helper()
-	became, position, err := s.Label(context.Background(), &s.turn, s.stream(), s.key(id), l, at)
-	if err == nil {
-		err = s.Wait(context.Background(), position)
-	}
-	if err != nil {
+	c := []history.Relabel{{Stream: s.stream(), Key: s.key(id), Label: l, At: at}}
+	if err := s.Label(context.Background(), &s.turn, c); err != nil {
 		s.t.Fatal(err)
 	}
-	return became
+	return c[0].Became
 }
 
 // states returns every history by its key, in the form that does not tell how it came about.
@@ -286,11 +284,15 @@ func TestANewDefinitionIsFilledFromTheJournal(t *testing.T) {
 		"  - {name: amount, type: number, decimals: 2}\ncolumns:\n  - {name: a, aggregate: count, over: card, window: 1d}\n"
 	const more = common + "  - {name: b, aggregate: fraud_share, over: terminal, window: 7d, delay: 1d}\n" +
 		"  - {name: c, aggregate: sum, of: amount, over: [card, terminal], window: 30d}\n"
-	for _, snapshot := range []bool{false, true} {
-		t.Run(fmt.Sprintf("with a snapshot: %v", snapshot), func(t *testing.T) {
+	for name, c := range map[string]struct {
+		snapshots int
+		keep      int64
+		short     bool
+	}{"from all of it": {0, 0, false}, "beside a snapshot": {2, 0, false}, "from what is kept of it": {2, -1, true}} {
+		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, 7))
 			dir := t.TempDir()
-			s := open(t, options{dir: dir, features: common})
+			s := open(t, options{dir: dir, features: common, keep: c.keep})
 			whole := open(t, options{features: more})
 			defer whole.close()
 			list := payments(r, 800)
@@ -301,28 +303,28 @@ func TestANewDefinitionIsFilledFromTheJournal(t *testing.T) {
 					s.label(p.id, outcome.Fraud, p.time+2*day)
 					whole.label(p.id, outcome.Fraud, p.time+2*day)
 				}
-			}
-			if snapshot {
-				if err := s.Snapshot(); err != nil {
-					t.Fatal(err)
+				if c.snapshots > 0 && i%(len(list)/c.snapshots) == len(list)/c.snapshots-1 {
+					if err := s.Snapshot(); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			s.close()
-			s = open(t, options{dir: dir, features: more})
+			s = open(t, options{dir: dir, features: more, keep: c.keep})
 			defer s.close()
-			if d := cmp.Diff(whole.states(), s.states()); d != "" {
+			if d := cmp.Diff(whole.states(), s.states()); (d != "") != c.short {
 				t.Errorf("histories differ: %s", d)
 			}
-			if s.AnyShort(s.plan) != snapshot {
+			if s.AnyShort(s.plan) != c.short {
 				t.Errorf("short: %v", s.AnyShort(s.plan))
 			}
-			first := list[0].time
+			first, last := list[0].time, list[len(list)-1].time
 			for i, g := range s.plan.Groups {
 				younger := len(g.Entities) == 2 || g.Labels
-				if got := s.Short(s.plan, i, first-5*day); got != (snapshot && younger) {
+				if got := s.Short(s.plan, i, first); got != (c.short && younger) {
 					t.Errorf("%v is short: %v", g, got)
 				}
-				if s.Short(s.plan, i, first+5*day) {
+				if s.Short(s.plan, i, last) {
 					t.Errorf("%v is short where it is whole", g)
 				}
 			}
@@ -384,7 +386,7 @@ func TestWhatTheDiskDoesNotTakeLeavesNoTrace(t *testing.T) {
 		if err != nil {
 			continue // it failed at once
 		}
-		if err = s.Wait(context.Background(), position); !errors.Is(err, syscall.ENOSPC) {
+		if err = s.Wait(position); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatalf("error %v", err)
 		}
 		s.Undo(context.Background(), &s.turn, s.stream(), s.event(p), kept, s.said(p))
@@ -428,7 +430,7 @@ func TestAnswersMayLeaveWithoutTheDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = s.Wait(context.Background(), position) // the scorer goes on
+		_ = s.Wait(position) // the scorer goes on
 	}
 	if diff := cmp.Diff(whole.states(), s.states()); diff != "" {
 		t.Errorf("histories differ: %s", diff)

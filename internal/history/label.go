@@ -2,6 +2,8 @@ package history
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/outcome"
@@ -18,38 +20,196 @@ const (
 	Early                    // its event has not been seen; it waits
 )
 
-// Label says what an event turned out to be, as of a time (ms since 1970): it enters the windows of the event's
-// entities, when their delay has passed and the label is known. The last word counts. The change is durable
-// when Wait says so of its position.
-func (h *History) Label(ctx context.Context, t *Turn, s Stream, key store.Key, l outcome.Label, at int64) (Labelled, uint64, error) {
-	lock := &h.labels[key[0]]
-	lock.Lock()
-	defer lock.Unlock()
-	if h.Journal != nil && h.Journal.Stats().Failed && !h.Continue {
-		return 0, 0, ErrUnsaved
+// A Relabel is what an event turned out to be, as of a time: Label makes it so.
+type Relabel struct {
+	Stream Stream
+	Key    store.Key // of the event
+	Label  outcome.Label
+	At     int64    // from when on it is known, ms since 1970
+	Became Labelled // what became of it
+
+	position uint64 // of its record
+	record   Record
+	before   outcome.Label
+	beforeAt int64 // ms
+}
+
+// Label says what events turned out to be: it enters the windows of their entities, when the delay has passed and
+// the label is known. The last word counts. When it returns all is durable; after an error nothing has changed,
+// or, with ErrSlow, nobody knows yet, and what turns out to be lost is taken back.
+//
+// The journal has a label before the table of outcomes does, which may write it to the disk at once. Until then
+// the events' locks are held: a label is judged by the one before it.
+func (h *History) Label(ctx context.Context, t *Turn, labels []Relabel) error {
+	unlock := h.lock(labels)
+	staged := 0
+	clear(t.staged)
+	for i := range labels {
+		c := &labels[i]
+		var err error
+		if _, twice := t.staged[c.Key]; twice { // the second is judged by the first
+			if err = h.settle(ctx, t, labels[staged:i], nil); err == nil {
+				staged = i
+				clear(t.staged)
+			}
+		}
+		if err == nil {
+			err = h.stage(ctx, t, c)
+		}
+		if err != nil {
+			h.takeBack(ctx, t, labels[staged:i])
+			unlock()
+			return err
+		}
+		if t.staged == nil {
+			t.staged = map[store.Key]struct{}{}
+		}
+		t.staged[c.Key] = struct{}{}
 	}
-	before, known, err := h.Outcomes.Label(outcome.Key(key), h.next(), l, at)
+	return h.settle(ctx, t, labels[staged:], unlock)
+}
+
+// lock locks the events of labels, and returns what unlocks them.
+func (h *History) lock(labels []Relabel) (unlock func()) {
+	var of [len(h.labels)]bool
+	for i := range labels {
+		of[labels[i].Key[0]] = true
+	}
+	for k := range of {
+		if of[k] {
+			h.labels[k].Lock()
+		}
+	}
+	return func() {
+		for k := range of {
+			if of[k] {
+				h.labels[k].Unlock()
+			}
+		}
+	}
+}
+
+// stage queues the record of one label, and moves the mark of its event.
+func (h *History) stage(ctx context.Context, t *Turn, c *Relabel) error {
+	before, known, err := h.Outcomes.Get(outcome.Key(c.Key))
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	r := Record{kind: kindLabelled, Tenant: s.Tenant, Model: s.Model, Key: key, Label: l, LabelTime: at, At: h.Now().UnixMilli()}
+	c.before, c.beforeAt = before.Label, before.LabelTime
 	if !known {
-		h.Metrics.Labels.Early.Inc()
-		position, err := h.save(t, &r)
-		return Early, position, err
+		early, _ := h.Outcomes.EarlyLabel(outcome.Key(c.Key))
+		c.before, c.beforeAt = early.Label, early.Time
 	}
-	if before.Label == l && before.LabelTime == at {
-		h.Metrics.Labels.Repeated.Inc()
-		return Repeated, h.position(0), nil // what said so first may still be on its way
+	if c.before == c.Label && c.beforeAt == c.At {
+		c.Became, c.position = Repeated, 0
+		return nil
 	}
-	h.Metrics.Labels.Known.Inc()
+	c.record = Record{
+		kind: kindLabelled, Tenant: c.Stream.Tenant, Model: c.Stream.Model, Key: c.Key, Label: c.Label, LabelTime: c.At,
+		At: h.Now().UnixMilli(),
+	}
+	if !known {
+		c.Became = Early
+		c.position, err = h.save(t, &c.record)
+		return err
+	}
+	return h.stageKnown(ctx, t, c, &before)
+}
+
+func (h *History) stageKnown(ctx context.Context, t *Turn, c *Relabel, before *outcome.Record) (err error) {
+	c.Became = Known
+	r := &c.record
 	r.parts |= isKnown
-	r.Time, r.Version, r.Data = before.Time, before.Version, before.Data
+	r.Time, r.Version, r.Data, r.Before = before.Time, before.Version, before.Data, 0
 	if before.Label == outcome.Fraud {
 		r.Before = mark(before.LabelTime)
 	}
-	position, err := h.apply(ctx, t, s, &r)
-	return Known, position, err
+	c.position, err = h.apply(ctx, t, c.Stream, r)
+	return err
+}
+
+// settle waits for the records of staged labels and tells the table, then unlocks. What is lost is taken back; what
+// is slow is settled when it is known. Without something to unlock more is to come, and it waits as long as it takes.
+func (h *History) settle(ctx context.Context, t *Turn, staged []Relabel, unlock func()) error {
+	done := func() {
+		if unlock != nil {
+			unlock()
+		}
+	}
+	last := uint64(0)
+	for i := range staged {
+		last = max(last, staged[i].position)
+	}
+	err := h.wait(last, unlock != nil)
+	switch {
+	case err == nil:
+	case h.Continue:
+		h.Metrics.Journal.Unsaved.Inc()
+	case errors.Is(err, ErrSlow):
+		staged = slices.Clone(staged)
+		h.Later(last, func(err error) {
+			defer done()
+			if err != nil {
+				h.takeBack(context.Background(), new(Turn), staged)
+			} else {
+				_ = h.tell(context.Background(), new(Turn), staged)
+			}
+		})
+		return err
+	default:
+		h.takeBack(ctx, t, staged)
+		done()
+		return err
+	}
+	defer done()
+	return h.tell(ctx, t, staged)
+}
+
+// tell tells the table of durable labels. An event may have come since its label was found to be early: its
+// histories take the label now.
+func (h *History) tell(ctx context.Context, t *Turn, labels []Relabel) error {
+	for i := range labels {
+		c := &labels[i]
+		if c.Became == Repeated {
+			h.Metrics.Labels.Repeated.Inc()
+			continue
+		}
+		before, known, err := h.Outcomes.Label(outcome.Key(c.Key), h.position(c.position), c.Label, c.At)
+		if err == nil && known && c.Became == Early {
+			if err = h.stageKnown(ctx, t, c, &before); err == nil {
+				err = h.Wait(c.position)
+			}
+		}
+		if err != nil && !h.Continue {
+			return err
+		}
+		if c.Became == Known {
+			h.Metrics.Labels.Known.Inc()
+		} else {
+			h.Metrics.Labels.Early.Inc()
+		}
+	}
+	return nil
+}
+
+// takeBack moves the marks of labels back of which the records are lost, the last first.
+func (h *History) takeBack(ctx context.Context, t *Turn, labels []Relabel) {
+	ctx = context.WithoutCancel(ctx)
+	for i := len(labels) - 1; i >= 0; i-- {
+		c := &labels[i]
+		if c.Became != Known || c.Stream.Plan == nil || len(c.record.Data) == 0 {
+			continue
+		}
+		back := c.record
+		back.Label, back.LabelTime, back.Before = c.before, c.beforeAt, 0
+		if c.Label == outcome.Fraud {
+			back.Before = mark(c.At)
+		}
+		if h.beginLabel(ctx, t, c.Stream, &back) == nil {
+			h.move(t, c.Stream.Plan, &back)
+			_ = h.Store.Advance(ctx, &t.lease, h.position(0))
+		}
+	}
 }
 
 // apply moves the mark of a label's event in the histories of its entities.

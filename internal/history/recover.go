@@ -55,7 +55,7 @@ func (h *History) Recover(ctx context.Context, plan func(model string) *feature.
 	for shard := range h.Store.Shards() {
 		h.Store.Restore(shard, last)
 	}
-	c.finish(position == 0 && h.Journal.First() <= 1)
+	c.finish(h.Journal.First() <= 1)
 	progress(last-from+1, last-from+1)
 	return nil
 }
@@ -132,6 +132,9 @@ func (c *recovery) outcome(position uint64, r *Record) {
 	case r.parts&hasID != 0:
 		r.outcome(&c.turn.scored)
 		c.Outcomes.Put(outcome.Key(r.Key), position, &c.turn.scored)
+		if r.parts&hasLabel != 0 { // the label's own record may be no longer kept
+			_, _, _ = c.Outcomes.Label(outcome.Key(r.Key), position, r.Label, r.LabelTime)
+		}
 	}
 }
 

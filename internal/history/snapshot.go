@@ -26,8 +26,9 @@ import (
 const snapshotVersion = 1
 
 const (
-	maxGroups = 4096
-	maxState  = 1 << 30 // bytes
+	maxGroups        = 4096
+	maxState         = 1 << 30 // bytes
+	foreignRetention = 400 * 24 * time.Hour
 )
 
 // Snapshot writes all histories beside the journal, so that a start repeats only what came after, and old
@@ -123,6 +124,9 @@ func (h *History) load(from io.Reader) error {
 		var id feature.Hash
 		r.read(id[:])
 		since := r.num()
+		if h.Foreign && h.groups[id] == nil {
+			h.group(id, foreignRetention)
+		}
 		g := h.groups[id] // nil: no plan has it
 		if g != nil {
 			g.since, g.loaded = since, true
@@ -188,8 +192,10 @@ func (h *History) loadShard(r *snapshotReader, shard int, groups []*group) error
 		if r.err != nil || g == nil {
 			continue
 		}
-		if err := layouts[g].Check(state); err != nil {
-			return fmt.Errorf("%w: a history: %w", errSnapshot, err)
+		if l, ok := layouts[g]; ok {
+			if err := l.Check(state); err != nil {
+				return fmt.Errorf("%w: a history: %w", errSnapshot, err)
+			}
 		}
 		ref.Group = g.number
 		h.Store.Put(ref, touched, state)

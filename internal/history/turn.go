@@ -13,17 +13,18 @@ import (
 
 // A Turn is one event's hold on the histories of its entities. It is reused, and for one goroutine.
 type Turn struct {
-	States [][]byte       // by the plan's groups; nil: there is none
-	Kept   []window.Kept  // by the plan's groups: what will become of the event there
-	Work   feature.Work   // for feature.Program.Row
-	lease  store.Lease    // of the groups whose entities are there
-	refs   []store.Ref    // by the lease
-	groups []int          // by the lease: the plan's group
-	event  []byte         // memory
-	found  feature.Event  // memory
-	data   []byte         // memory
-	record []byte         // memory
-	scored outcome.Record // memory
+	States [][]byte               // by the plan's groups; nil: there is none
+	Kept   []window.Kept          // by the plan's groups: what will become of the event there
+	Work   feature.Work           // for feature.Program.Row
+	lease  store.Lease            // of the groups whose entities are there
+	refs   []store.Ref            // by the lease
+	groups []int                  // by the lease: the plan's group
+	event  []byte                 // memory
+	found  feature.Event          // memory
+	staged map[store.Key]struct{} // labels of events
+	data   []byte                 // memory
+	record []byte                 // memory
+	scored outcome.Record         // memory
 }
 
 // Scored is what was said of an event, to be remembered with it.
@@ -149,8 +150,10 @@ func (h *History) queue(t *Turn, r *Record) (position uint64, err error) {
 
 // put puts an outcome and its record where they belong, at one position.
 func (h *History) put(t *Turn, r *Record) (position uint64, err error) {
-	h.order.Lock()
-	defer h.order.Unlock()
+	if h.Journal != nil {
+		h.order.Lock()
+		defer h.order.Unlock()
+	}
 	if r.parts&hasID != 0 && h.Outcomes != nil {
 		r.outcome(&t.scored)
 		var had bool
@@ -218,7 +221,7 @@ func (h *History) Undo(ctx context.Context, t *Turn, s Stream, e *feature.Event,
 		s.Plan.Remove(i, state, e, &t.Work)
 		t.lease.States[j], t.lease.Changed[j] = state, true
 	}
-	_ = h.Store.Advance(ctx, &t.lease, 0)
+	_ = h.Store.Advance(ctx, &t.lease, h.position(0))
 }
 
 func (h *History) forgetOutcome(r *Record) (before outcome.Record) {

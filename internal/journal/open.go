@@ -283,3 +283,13 @@ func readStart(path string, n int) ([]byte, int64, error) {
 	}
 	return b[:got], info.Size(), nil
 }
+
+// Skip keeps positions up to this one from being given out, since something beside the journal has them. It is for
+// before the first Append.
+func (j *Journal) Skip(position uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if position > j.last && j.settled == j.last {
+		j.last, j.settled = position, position // the next record begins a segment, whose header tells of the gap
+	}
+}

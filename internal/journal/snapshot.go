@@ -84,6 +84,14 @@ func (j *Journal) writeSnapshot(s *snapshot, failures uint64, write func(io.Writ
 	return j.o.finish(file, s.path, err)
 }
 
+// Settle has everything queued so far written and fsynced, whatever Sync says, and returns the last position of that.
+func (j *Journal) Settle() (through uint64, err error) {
+	j.mu.Lock()
+	failures := j.failures
+	j.mu.Unlock()
+	return j.settle(failures)
+}
+
 // settle has everything queued so far written and fsynced, and returns the last position of that. What a snapshot shows
 // is then in the journal too: nothing of it was refused, unless there were failures since the caller counted them.
 func (j *Journal) settle(failures uint64) (through uint64, err error) {

@@ -96,6 +96,13 @@ func (t *Table) writeFrozen() (bool, error) {
 		claim = max(min(claim, t.gap-1), t.position)
 	}
 	t.mu.Unlock()
+	if t.o.Durable != nil {
+		durable, err := t.o.Durable()
+		if err != nil {
+			return false, err
+		}
+		claim = max(min(claim, durable), t.position)
+	}
 
 	var f *file
 	if p.live > 0 {

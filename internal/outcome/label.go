@@ -136,6 +136,14 @@ func (t *Table) Early() []EarlyLabel {
 	return t.early.all()
 }
 
+// EarlyLabel returns the label of key that waits for its event, if there is one.
+func (t *Table) EarlyLabel(key Key) (EarlyLabel, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l, ok := t.early.labels[key]
+	return l.EarlyLabel, ok
+}
+
 // RestoreEarly gives back what Early returned, before the journal is repeated from there.
 func (t *Table) RestoreEarly(labels []EarlyLabel) {
 	t.mu.Lock()

@@ -98,6 +98,9 @@ type Options struct {
 	Part int
 	// Early bounds the labels kept for events not yet seen; default 65,536.
 	Early int
+	// Durable makes the owner's journal durable and returns its last position; nil: there is none. The table writes
+	// nothing to disk before that, and claims no position beyond it: it is never ahead of the journal.
+	Durable func() (uint64, error)
 	// Progress, when not nil, is told now and then how many of the bytes on disk Open has read. Open reads them all, because
 	// the figures are counted anew.
 	Progress func(done, total int64)

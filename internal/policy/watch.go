@@ -16,6 +16,8 @@ import (
 // What is wrong with a change is logged once and the policies stay as they were; the next look tries again, as
 // the file may have been half written.
 type Watcher struct {
+	OnRefused func() // called once for what is wrong with a change; may be nil
+
 	path  string
 	every time.Duration
 	log   *slog.Logger
@@ -81,6 +83,9 @@ func (w *Watcher) Poll() {
 	case err != nil:
 		if why := err.Error(); why != w.refused {
 			w.refused = why
+			if w.OnRefused != nil {
+				w.OnRefused()
+			}
 			w.log.Error("policies refused; those before stay", "file", w.path, "why", err)
 		}
 		return

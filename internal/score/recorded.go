@@ -141,7 +141,7 @@ func (s *recorded) await(ctx context.Context, b *Batch) {
 	for n := len(b.work.recorded) - 1; n >= 0; n-- { // the last first: it takes the others along
 		at := b.work.recorded[n]
 		e := &b.Events[at.event]
-		err := s.history.Wait(ctx, at.position)
+		err := s.history.Wait(at.position)
 		switch {
 		case err == nil:
 		case s.history.Continue:

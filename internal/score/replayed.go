@@ -111,7 +111,7 @@ func (s *replayed) next(ctx context.Context, b *Batch, i, j int) error {
 		return s.Scorer.Score(ctx, b)
 	}
 	p := b.Part(i, j)
-	p.Answers = p.Answers[:0]
+	p.Answers = nil // those of parts before are still to be sent
 	return s.Scorer.Score(ctx, p)
 }
 
