@@ -37,7 +37,9 @@ func NewHasher(key []byte) *Hasher {
 
 // Hash returns the hash of a value of an entity's field: of card, c_17.
 func (h *Hasher) Hash(field string, value []byte) Hash {
-	return h.sum('e', field, value)
+	m := h.macs.Get().(*mac)
+	defer h.macs.Put(m)
+	return m.entity(field, value)
 }
 
 // Event returns the hash of an event's id, of a tenant and a model.
@@ -48,10 +50,17 @@ func (h *Hasher) Event(tenant, model string, id []byte) Hash {
 	return m.of(append(m.in, id...))
 }
 
-func (h *Hasher) sum(kind byte, field string, value []byte) Hash {
-	m := h.macs.Get().(*mac)
-	defer h.macs.Put(m)
-	m.in = appendPart(append(m.in[:0], kind), field)
+// A Mac is a Hasher for one goroutine.
+type Mac struct{ m *mac }
+
+// Mac returns a Mac with h's key.
+func (h *Hasher) Mac() Mac { return Mac{h.macs.New().(*mac)} }
+
+// Hash is Hasher.Hash.
+func (m Mac) Hash(field string, value []byte) Hash { return m.m.entity(field, value) }
+
+func (m *mac) entity(field string, value []byte) Hash {
+	m.in = appendPart(append(m.in[:0], 'e'), field)
 	return m.of(append(m.in, value...))
 }
 

@@ -2,21 +2,21 @@ package gateway
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"testing"
-	"time"
 
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -31,36 +31,20 @@ func (a answer) Write(b []byte) (int, error) { return len(b), nil }
 // WriteHeader panics: answers of 200 do not call it.
 func (a answer) WriteHeader(status int) { panic(status) }
 
-// BenchmarkScore is the whole of besra's own work in a request, without net/http's, over 20,000 distinct
-// payments of the demo model: a row as the client has it, or a payment of which besra makes the row; and an
-// answer that was given before.
+// BenchmarkScore is the whole of besra's own work in a request, without net/http's: a row as the client has it,
+// with and without an id that guards it; a payment of which besra makes the row, among those of 5,000 cards and
+// 10,000 terminals in two months before it, a new one each time; and an answer that was given before.
 func BenchmarkScore(b *testing.B) {
-	const payments = 20_000
-	rows, events := make([][]byte, payments), make([][]byte, payments)
 	bundle := demo(b)
-	for i := range rows {
-		row := fmt.Appendf(nil, `{"event_id":"row_%06d","model":"fraud","features":{`, i)
-		for j, f := range bundle.Features {
-			if j > 0 {
-				row = append(row, ',')
-			}
-			row = fmt.Appendf(row, "%q:%v", f.Name, float32(rand.IntN(10000))/100)
-		}
-		rows[i] = append(row, "}}"...)
-		at := time.Date(2026, 11, 1, 0, 0, i, 0, time.UTC)
-		events[i] = fmt.Appendf(nil, `{"event_id":"evt_%06d","model":"fraud","event":{"time":%q,"card":"c_%d","terminal":"t_%d","amount":%v}}`,
-			i, at.Format(time.RFC3339), rand.IntN(5000), rand.IntN(10000), float32(rand.IntN(30000))/100)
-	}
 	for _, c := range []struct {
-		name   string
-		bodies [][]byte
-		stack  func(*Options) score.Scorer
-		again  bool
+		name  string
+		kind  string
+		stack func(*Options) score.Scorer
 	}{
-		{"row, nothing kept", rows, func(o *Options) score.Scorer { return score.Measured(score.Direct(), o.Metrics) }, false},
-		{"row", rows, stack, false},
-		{"event", events, stack, false},
-		{"replay", events, stack, true},
+		{"row, nothing kept", "row", func(o *Options) score.Scorer { return score.Measured(score.Direct(), o.Metrics) }},
+		{"row", "row", stack},
+		{"event", "event", stack},
+		{"replay", "replay", stack},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			g := benchGateway(b, bundle, c.stack)
@@ -69,23 +53,47 @@ func BenchmarkScore(b *testing.B) {
 			req.Body = io.NopCloser(read)
 			req.Header.Set("Content-Type", "application/json")
 			w := answer{http.Header{}}
-			var id, round []byte
-			send := func(i int, fresh bool) {
-				id = append(id[:0], c.bodies[i%payments]...)
-				if fresh { // an id is answered once
-					copy(id[len(`{"event_id":"`):], fmt.Appendf(round[:0], "%03d", i/payments%1000))
+			random := rand.New(rand.NewPCG(1, 1))
+			var body []byte
+			send := func(i int) {
+				body = append(strconv.AppendInt(append(body[:0], `{"event_id":"`...), int64(i), 10), `","model":"fraud",`...)
+				if c.kind == "row" {
+					body = append(body, `"features":{`...)
+					for k, f := range bundle.Features {
+						if k > 0 {
+							body = append(body, ',')
+						}
+						body = append(append(append(body, '"'), f.Name...), `":`...)
+						body = strconv.AppendFloat(body, float64(random.IntN(10000))/100, 'f', -1, 32)
+					}
+					body = append(body, `}}`...)
+				} else {
+					body = rfc3339.Append(append(body, `"event":{"time":"`...), 1_700_000_000_000+int64(i)*9000)
+					body = strconv.AppendInt(append(body, `","card":"c_`...), int64(random.IntN(5000)), 10)
+					body = strconv.AppendInt(append(body, `","terminal":"t_`...), int64(random.IntN(10000)), 10)
+					body = strconv.AppendFloat(append(body, `","amount":`...), float64(random.IntN(30000))/100, 'f', -1, 64)
+					body = append(body, `}}`...)
 				}
-				read.Reset(id)
-				req.ContentLength = int64(len(id))
+				read.Reset(body)
+				req.ContentLength = int64(len(body))
 				clear(w.h)
 				g.ServeHTTP(w, req)
 			}
-			for i := range payments {
-				send(i, false)
+			n := 0
+			for c.kind != "row" && n < 600_000 {
+				send(n)
+				n++
 			}
 			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				send(i, !c.again)
+			for b.Loop() {
+				if c.kind != "replay" {
+					send(n)
+					n++
+					continue
+				}
+				read.Reset(body)
+				clear(w.h)
+				g.ServeHTTP(w, req)
 			}
 		})
 	}
@@ -114,7 +122,7 @@ func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Sco
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := history.New(history.Options{Store: store.NewMemory(store.Options{}), Outcomes: table, Metrics: m})
+	h := history.New(history.Options{Store: store.NewMemory(store.Options{Shards: benchShards()}), Outcomes: table, Metrics: m})
 	h.Attach(r.Plan("fraud"))
 	o := Options{
 		Registry: r, Metrics: m, History: h, Hasher: entity.NewHasher(entity.NewKey()),
@@ -123,3 +131,5 @@ func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Sco
 	o.Scorer = stack(&o)
 	return New(o)
 }
+
+func benchShards() int { n, _ := strconv.Atoi(os.Getenv("SHARDS")); return n }

@@ -15,6 +15,7 @@ type eventDecoder struct {
 	g      *Gateway
 	plan   *feature.Plan
 	walker *strictjson.Members
+	mac    entity.Mac
 }
 
 // maxEntity bounds the id of an entity, and a text, in bytes.
@@ -147,7 +148,7 @@ func (d *eventDecoder) entity(s *strictjson.Scanner, i int, in *feature.Event) *
 	case !d.g.CardNumbers && entity.LooksLikeCardNumber(id):
 		return badRequest.of(name, cardNumber)
 	}
-	in.Hashes[i] = feature.Hash(d.g.Hasher.Hash(name, id))
+	in.Hashes[i] = feature.Hash(d.mac.Hash(name, id))
 	return nil
 }
 
@@ -164,7 +165,7 @@ func (d *eventDecoder) text(s *strictjson.Scanner, c *call, i int, in *feature.E
 		return outOfBounds.of(name, fmt.Sprintf("want a text of at most %d bytes", maxEntity))
 	}
 	in.Texts[i] = c.keep(text)
-	in.Hashes[i] = feature.Hash(d.g.Hasher.Hash(name, text))
+	in.Hashes[i] = feature.Hash(d.mac.Hash(name, text))
 	return nil
 }
 

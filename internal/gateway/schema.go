@@ -63,7 +63,7 @@ func (g *Gateway) newSchema(m *registry.Model) (*schema, error) {
 	s.decoders.New = func() any {
 		d := &decoder{schema: s, walker: s.names.Members(), ignoreUnknown: g.IgnoreUnknown}
 		if m.Plan != nil {
-			d.events = &eventDecoder{g: g, plan: m.Plan, walker: fieldNames.Members()}
+			d.events = &eventDecoder{g: g, plan: m.Plan, walker: fieldNames.Members(), mac: g.Hasher.Mac()}
 		}
 		return d
 	}

@@ -46,6 +46,7 @@ type options struct {
 	disk     func(name string, flag int, perm os.FileMode) (journal.File, error)
 	cont     bool
 	deadline time.Duration
+	shards   int   // of the store; 0: as many as it likes
 	keep     int64 // bytes of the journal beyond what a start needs; negative: none
 }
 
@@ -69,7 +70,7 @@ func open(t *testing.T, o options) *service {
 		t.Fatal(err)
 	}
 	ho := history.Options{
-		Store: store.NewMemory(store.Options{Shards: 16, Now: func() time.Time { return s.now }}), TTL: 24 * time.Hour,
+		Store: store.NewMemory(store.Options{Shards: o.shards, Now: func() time.Time { return s.now }}), TTL: 24 * time.Hour,
 		Metrics: telemetry.New(telemetry.Options{}), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Continue: o.cont, Deadline: o.deadline,
 	}
@@ -257,7 +258,7 @@ func TestWhatIsRememberedSurvives(t *testing.T) {
 					}
 				case 1:
 					s.close()
-					s = open(t, options{dir: dir})
+					s = open(t, options{dir: dir, shards: 1 << r.IntN(6)}) // no start depends on the store's shape
 				}
 			}
 			s.close()

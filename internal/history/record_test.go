@@ -107,7 +107,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, p := demo(t)
-		if h.load(bytes.NewReader(data)) != nil {
+		if _, err := h.load(bytes.NewReader(data)); err != nil {
 			return
 		}
 		var turn Turn

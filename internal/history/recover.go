@@ -26,16 +26,17 @@ func (h *History) Recover(ctx context.Context, plan func(model string) *feature.
 	if err != nil {
 		return err
 	}
+	var through positions
 	if r != nil {
-		err := errors.Join(h.load(r), r.Close())
-		if err != nil {
+		through, err = h.load(r)
+		if err = errors.Join(err, r.Close()); err != nil {
 			return fmt.Errorf("snapshot at %d: %w", position, err)
 		}
 	}
 	if progress == nil {
 		progress = func(uint64, uint64) {}
 	}
-	c := &recovery{History: h, plan: plan, since: h.Now().Add(-h.TTL).UnixMilli(), seen: map[*feature.Plan]int64{}}
+	c := &recovery{History: h, plan: plan, through: through, since: h.Now().Add(-h.TTL).UnixMilli(), seen: map[*feature.Plan]int64{}}
 	if h.Outcomes != nil {
 		c.outcomes = h.Outcomes.Position()
 	}
@@ -81,6 +82,7 @@ type recovery struct {
 	plan     func(string) *feature.Plan
 	since    int64  // when the oldest answers that are still given were given, ms
 	outcomes uint64 // the position of their table
+	through  positions
 	seen     map[*feature.Plan]int64
 
 	turn  Turn
@@ -186,7 +188,7 @@ func (c *recovery) begin(position uint64, t *Turn, s Stream, e *feature.Event, w
 			continue
 		}
 		key, ok := keys.Key(i, e)
-		if !ok || k.groups[i].loaded && position <= c.Store.Position(key) {
+		if !ok || k.groups[i].loaded && position <= c.through.of(key) {
 			continue
 		}
 		t.refs = append(t.refs, store.Ref{Key: key, Group: k.groups[i].number})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -113,11 +114,13 @@ func (h *History) appendGroups(b []byte) ([]byte, map[int]int) {
 
 var errSnapshot = errors.New("the snapshot is not one that this version of besra knows")
 
-// load reads a snapshot. States of groups that no plan has are left out.
-func (h *History) load(from io.Reader) error {
+// load reads a snapshot, and returns up to where its histories have the journal's records. States of groups that no
+// plan has are left out. It may have been written by a store of another number of shards.
+func (h *History) load(from io.Reader) (positions, error) {
 	r := &snapshotReader{r: bufio.NewReaderSize(from, 1<<16)}
-	if r.num() != snapshotVersion || r.num() != int64(h.Store.Shards()) {
-		return errors.Join(errSnapshot, r.err)
+	version, shards := r.num(), r.count(1<<16)
+	if version != snapshotVersion || shards == 0 || shards&(shards-1) != 0 {
+		return nil, errors.Join(errSnapshot, r.err)
 	}
 	groups := make([]*group, 0, 16)
 	for range r.count(maxGroups) {
@@ -136,7 +139,7 @@ func (h *History) load(from io.Reader) error {
 	for range r.count(math.MaxInt32) {
 		at, position := r.num(), uint64(r.num())
 		if r.err != nil {
-			return r.err
+			return nil, r.err
 		}
 		h.marks.list = append(h.marks.list, timeMark{at, position})
 		h.marks.last.Store(at)
@@ -147,32 +150,45 @@ func (h *History) load(from io.Reader) error {
 		r.read(e.Key[:])
 		e.Position, e.Label, e.Time = uint64(r.num()), outcome.Label(r.num()), r.num()
 		if r.err != nil {
-			return r.err
+			return nil, r.err
 		}
 		early = append(early, e)
 	}
 	if h.Outcomes != nil && len(early) > 0 {
 		h.Outcomes.RestoreEarly(early)
 	}
-	for shard := range h.Store.Shards() {
-		if err := h.loadShard(r, shard, groups); err != nil {
-			return err
+	through := make(positions, shards)
+	for shard := range through {
+		var err error
+		if through[shard], err = h.loadShard(r, groups); err != nil {
+			return nil, err
 		}
 	}
-	return r.err
+	return through, r.err
 }
 
-func (h *History) loadShard(r *snapshotReader, shard int, groups []*group) error {
+// positions are, shard by shard of a snapshot, those of the last records that are in it.
+type positions []uint64
+
+// of returns the position of a key's shard; 0 without a snapshot.
+func (p positions) of(key store.Key) uint64 {
+	if len(p) == 0 {
+		return 0
+	}
+	return p[binary.BigEndian.Uint64(key[:])>>(64-bits.Len(uint(len(p)-1)))]
+}
+
+// loadShard reads the states of a shard, and returns its position.
+func (h *History) loadShard(r *snapshotReader, groups []*group) (position uint64, err error) {
 	layouts := h.layouts()
 	var state []byte
 	for {
 		more := r.num()
 		if r.err != nil {
-			return r.err
+			return 0, r.err
 		}
 		if more == 0 {
-			h.Store.Restore(shard, uint64(r.num()))
-			return r.err
+			return uint64(r.num()), r.err
 		}
 		i := r.num()
 		var ref store.Ref
@@ -180,7 +196,7 @@ func (h *History) loadShard(r *snapshotReader, shard int, groups []*group) error
 		touched := time.UnixMilli(r.num())
 		n := r.count(maxState)
 		if r.err != nil || i < 0 || i >= int64(len(groups)) {
-			return errors.Join(errSnapshot, r.err)
+			return 0, errors.Join(errSnapshot, r.err)
 		}
 		state = slices.Grow(state[:0], min(n, 1<<16))[:0]
 		for len(state) < n && r.err == nil {
@@ -194,7 +210,7 @@ func (h *History) loadShard(r *snapshotReader, shard int, groups []*group) error
 		}
 		if l, ok := layouts[g]; ok {
 			if err := l.Check(state); err != nil {
-				return fmt.Errorf("%w: a history: %w", errSnapshot, err)
+				return 0, fmt.Errorf("%w: a history: %w", errSnapshot, err)
 			}
 		}
 		ref.Group = g.number

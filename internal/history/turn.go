@@ -81,11 +81,16 @@ func (t *Turn) kept() (kept uint16) {
 func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Event, said *Scored) (position uint64, kept uint16, err error) {
 	defer h.Release(t)
 	kept = t.kept()
-	t.event = s.Plan.AppendEvent(t.event[:0], e)
-	t.data = appendData(t.data[:0], s.Plan, e, kept)
 	r := said.record(s, e.Time)
-	r.parts |= hasEvent
-	r.Event, r.Data = t.event, t.data
+	if said.HasID {
+		t.data = appendData(t.data[:0], s.Plan, e, kept)
+		r.Data = t.data
+	}
+	if h.Journal != nil {
+		t.event = s.Plan.AppendEvent(t.event[:0], e)
+		r.parts |= hasEvent
+		r.Event = t.event
+	}
 	position, err = h.queue(t, &r)
 	if err != nil {
 		return 0, 0, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,6 +117,10 @@ func (j *Journal) Wait(ctx context.Context, position uint64) error {
 	known, err := j.outcome(position)
 	if !known && !j.leading {
 		j.leading = true
+		// Whoever is about to append does so first, and shares the write: it costs more than the rest of a record.
+		j.mu.Unlock()
+		runtime.Gosched()
+		j.mu.Lock()
 		j.flush()
 		j.release()
 		known, err = j.outcome(position)

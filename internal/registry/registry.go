@@ -44,13 +44,20 @@ type Model struct {
 
 	Plan    *feature.Plan    // how events are read, and their histories kept: shared by the name's versions; nil: it takes rows only
 	Program *feature.Program // how an event becomes this version's row; nil: it takes rows only
-	Bounded []int            // columns with bounds, or that may not be missing
+	Bounds  []Bound          // of columns that have some, or that may not be missing
 
 	Counters *telemetry.Model
 
 	events  *feature.Definition
 	shipped *policy.Policy // the bundle's own
 	policy  atomic.Pointer[policy.Policy]
+}
+
+// A Bound is what may stand in a column; the rest of it is in Features.
+type Bound struct {
+	Min, Max float64 // infinite where there is none
+	Column   int
+	Needed   bool // a missing value is refused
 }
 
 // Policy returns the policy that decides now; nil: there are no decisions.
@@ -81,7 +88,7 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 	}
 	for i, f := range b.Features {
 		if f.RefuseMissing || f.Min > math.Inf(-1) || f.Max < math.Inf(1) {
-			made.Bounded = append(made.Bounded, i)
+			made.Bounds = append(made.Bounds, Bound{f.Min, f.Max, i, f.RefuseMissing})
 		}
 	}
 	made.SetPolicy(p)

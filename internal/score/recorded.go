@@ -245,12 +245,17 @@ func (e *Event) warn(w Warning) {
 // bounds holds an event's row against what the bundle says of its features.
 func bounds(b *Batch, i int) error {
 	row := b.Row(i)
-	for _, c := range b.Model.Bounded {
-		f, x := &b.Model.Features[c], row[c]
+	for k := range b.Model.Bounds {
+		bound := &b.Model.Bounds[k]
+		x := row[bound.Column]
+		if x >= bound.Min && x <= bound.Max || x != x && !bound.Needed {
+			continue
+		}
+		c := bound.Column
+		f := &b.Model.Features[c]
 		switch {
-		case math.IsNaN(x) && f.RefuseMissing:
+		case math.IsNaN(x):
 			return &ErrRefused{Missing, f.Name, "the bundle says that it may not be missing"}
-		case f.InBounds(x):
 		case f.RefuseOutOfBounds:
 			return &ErrRefused{OutOfBounds, f.Name, fmt.Sprintf("%v is not within the bounds %v to %v of the bundle", x, f.Min, f.Max)}
 		default:

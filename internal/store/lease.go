@@ -53,6 +53,9 @@ func (l *Lease) sort() error {
 		l.order = append(l.order, int32(i))
 	}
 	l.places = append(l.places[:0], l.order...)
+	if len(l.Refs) == 2 {
+		return l.sortTwo()
+	}
 	slices.SortFunc(l.order, func(a, b int32) int {
 		return bytes.Compare(l.Refs[a].Key[:], l.Refs[b].Key[:])
 	})
@@ -60,6 +63,17 @@ func (l *Lease) sort() error {
 		if l.Refs[l.order[i-1]].Key == l.Refs[l.order[i]].Key {
 			return ErrTwice
 		}
+	}
+	return nil
+}
+
+// sortTwo is sort for the most frequent number of refs.
+func (l *Lease) sortTwo() error {
+	switch bytes.Compare(l.Refs[0].Key[:], l.Refs[1].Key[:]) {
+	case 0:
+		return ErrTwice
+	case 1:
+		l.order[0], l.order[1] = 1, 0
 	}
 	return nil
 }

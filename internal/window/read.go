@@ -14,12 +14,22 @@ func (l *Layout) Read(state []byte, e Entry, dst []float64) {
 	t := l.units(e.Time)
 	v := l.view(state)
 	if len(state) > 0 {
+		v.touch()
 		for i := range l.records {
 			v.move(&l.records[i], t)
 		}
 	}
 	for i := range l.asks {
 		dst[i] = v.answer(&l.asks[i], t, &e)
+	}
+}
+
+// touch reads a byte wherever a window stands. Each is in another line of memory, which comes late from there; asked
+// for before any is looked at, they come at once and not one after the other.
+func (v *view) touch() {
+	for i := range v.l.records {
+		r := &v.l.records[i]
+		v.touched ^= v.b[min(v.at(get24(v.b, r.from)), len(v.b)-1)] ^ v.b[min(v.at(get24(v.b, r.to)), len(v.b)-1)]
 	}
 }
 
