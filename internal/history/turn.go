@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/outcome"
@@ -25,6 +26,8 @@ type Turn struct {
 	data   []byte                 // memory
 	record []byte                 // memory
 	scored outcome.Record         // memory
+
+	touched byte // nothing: see window.Layout.Touch
 }
 
 // Scored is what was said of an event, to be remembered with it.
@@ -58,6 +61,9 @@ func (h *History) Begin(ctx context.Context, t *Turn, s Stream, e *feature.Event
 	}
 	for j, i := range t.groups {
 		t.States[i] = t.lease.States[j]
+		t.touched ^= p.Groups[i].Layout.Touch(t.States[i])
+	}
+	for _, i := range t.groups {
 		t.Kept[i] = p.Groups[i].Layout.Late(t.States[i], e.Time)
 	}
 	return nil
@@ -108,6 +114,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 		}
 		t.lease.States[j], t.lease.Changed[j] = state, true
 	}
+	t.lease.At = time.UnixMilli(r.At)
 	err = h.Store.Advance(ctx, &t.lease, h.position(position))
 	if errors.Is(err, store.ErrFull) {
 		h.Log.Error("the history of an entity does not fit into state.bytes", "model", s.Model)

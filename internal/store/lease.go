@@ -31,13 +31,16 @@ func (m *Memory) Lease(ctx context.Context, refs []Ref, l *Lease) error {
 	l.held = true
 	var s *shard
 	for _, i := range l.order {
-		key := l.Refs[i].Key
-		if next := m.shardOf(key); next != s {
+		if next := m.shardOf(l.Refs[i].Key); next != s {
 			s = next
 			s.mu.Lock()
 		}
+	}
+	// A lock waits for all of memory. Behind the last one, what is looked for comes at once.
+	for i := range l.Refs {
 		l.places[i] = absent
-		if at := s.find(key); at >= 0 {
+		s := m.shardOf(l.Refs[i].Key)
+		if at := s.find(l.Refs[i].Key); at >= 0 {
 			l.places[i] = int32(at)
 			block := s.blockAt(&s.slots[at])
 			l.States[i] = block[blockHeader : blockHeader+stateLen(block)]
@@ -107,7 +110,10 @@ func (m *Memory) Advance(_ context.Context, l *Lease, position uint64) error {
 		return err
 	}
 	// What stays where it is comes first: after that, places and blocks move.
-	now := seconds(m.now())
+	if l.At.IsZero() {
+		l.At = m.now()
+	}
+	now := seconds(l.At)
 	moving := false
 	for i, ref := range l.Refs {
 		s := m.shardOf(ref.Key)

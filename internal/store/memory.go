@@ -3,6 +3,7 @@ package store
 import (
 	"math"
 	"math/bits"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,7 @@ type Options struct {
 	ReplayBytes int64            // bound of answers, index included; default 256 MiB, at least 4 KiB; negative: none is remembered
 	ReplayTTL   time.Duration    // how long an answer is given; default 24 h
 	Now         func() time.Time // default time.Now
-	Shards      int              // a power of two, or the next is taken; default: one for each 16 MiB of Bytes, 64 to 1024
+	Shards      int              // a power of two, or the next is taken; default: one for each 64 MiB of Bytes and eight for each processor, 1024 at most
 }
 
 func (o Options) withDefaults() Options {
@@ -32,7 +33,7 @@ func (o Options) withDefaults() Options {
 	}
 	// What a shard needs for itself should not fill a processor's cache, and locking one should not take long.
 	if o.Shards <= 0 {
-		o.Shards = int(min(max(o.Bytes/(16<<20), 64), 1024))
+		o.Shards = int(min(max(o.Bytes/(64<<20), int64(8*runtime.GOMAXPROCS(0))), 1024))
 	}
 	o.Shards = 1 << bits.Len(uint(min(o.Shards, maxShards)-1))
 	for o.Shards < maxShards && o.Bytes/int64(o.Shards) > maxShare {

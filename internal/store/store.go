@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // A Key names an entity's state, or an event. Keys are keyed or cryptographic hashes: uniform, and nobody can
@@ -119,7 +120,8 @@ type Lease struct {
 	States  [][]byte
 	Changed []bool // the states that Advance stores
 
-	Token any // the store's own; Memory does not use it
+	At    time.Time // when the states are touched; zero: when Advance is called
+	Token any       // the store's own; Memory does not use it
 
 	held   bool
 	order  []int32 // refs by key, so by shard
@@ -128,6 +130,7 @@ type Lease struct {
 
 // Reset readies l for refs: no state, nothing changed. It is for stores.
 func (l *Lease) Reset(refs []Ref) {
+	l.At = time.Time{}
 	l.Refs = append(l.Refs[:0], refs...)
 	l.States = append(l.States[:0], make([][]byte, len(refs))...)
 	l.Changed = append(l.Changed[:0], make([]bool, len(refs))...)

@@ -14,7 +14,6 @@ func (l *Layout) Read(state []byte, e Entry, dst []float64) {
 	t := l.units(e.Time)
 	v := l.view(state)
 	if len(state) > 0 {
-		v.touch()
 		for i := range l.records {
 			v.move(&l.records[i], t)
 		}
@@ -24,13 +23,19 @@ func (l *Layout) Read(state []byte, e Entry, dst []float64) {
 	}
 }
 
-// touch reads a byte wherever a window stands. Each is in another line of memory, which comes late from there; asked
-// for before any is looked at, they come at once and not one after the other.
-func (v *view) touch() {
-	for i := range v.l.records {
-		r := &v.l.records[i]
-		v.touched ^= v.b[min(v.at(get24(v.b, r.from)), len(v.b)-1)] ^ v.b[min(v.at(get24(v.b, r.to)), len(v.b)-1)]
+// Touch asks memory for what Read will look at, wherever a window stands. Each place is in another line of memory:
+// asked for beforehand, for all states of an event, they come at once and not one after the other. What it
+// returns means nothing, but that the compiler cannot leave it out.
+func (l *Layout) Touch(state []byte) (nothing byte) {
+	if len(state) == 0 {
+		return 0
 	}
+	for i := range l.records {
+		r := &l.records[i]
+		from, to := l.header+get24(state, r.from)*l.size, l.header+get24(state, r.to)*l.size
+		nothing ^= state[min(from, len(state)-1)] ^ state[min(to, len(state)-1)]
+	}
+	return nothing
 }
 
 // answer answers one ask for e, whose time is t. The ask's window is in place.

@@ -26,7 +26,6 @@ type view struct {
 	b               []byte
 	first, end      int   // positions of entries
 	newest, settled int64 // as all times, in ms or steps
-	touched         byte  // nothing: see touch
 }
 
 func (l *Layout) view(state []byte) view {
