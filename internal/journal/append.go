@@ -69,6 +69,7 @@ type waiter struct {
 const (
 	toLead      = math.MaxUint64
 	maxRefusals = 1024
+	maxGather   = 4       // times that a leader lets others go first
 	maxSpare    = 8 << 20 // memory of a queue that is kept for the next
 	retryAfter  = time.Second
 )
@@ -117,10 +118,7 @@ func (j *Journal) Wait(ctx context.Context, position uint64) error {
 	known, err := j.outcome(position)
 	if !known && !j.leading {
 		j.leading = true
-		// Whoever is about to append does so first, and shares the write: it costs more than the rest of a record.
-		j.mu.Unlock()
-		runtime.Gosched()
-		j.mu.Lock()
+		j.gather()
 		j.flush()
 		j.release()
 		known, err = j.outcome(position)
@@ -151,6 +149,20 @@ func (j *Journal) Wait(ctx context.Context, position uint64) error {
 	j.release()
 	_, err = j.outcome(position)
 	return err
+}
+
+// gather lets those append first who are about to, as long as some do: they share a write, which costs more than
+// all else about a record. The caller leads; mu is held, but not while it waits.
+func (j *Journal) gather() {
+	for range maxGather {
+		queued := len(j.queue)
+		j.mu.Unlock()
+		runtime.Gosched()
+		j.mu.Lock()
+		if len(j.queue) == queued {
+			return
+		}
+	}
 }
 
 // outcome tells what became of a record, once that is known. mu is held.

@@ -306,3 +306,38 @@ func TestALossIsInUnitsOfTheCurrency(t *testing.T) {
 		}
 	}
 }
+
+func TestTwinsWhoseFirstWasRefusedGetTheirOwnAnswers(t *testing.T) {
+	calls := 0
+	s := Replayed(scorerFunc(func(b *Batch) error {
+		calls++
+		for i := range b.Events {
+			e := &b.Events[i]
+			if e.Done {
+				continue
+			}
+			if calls == 1 {
+				e.Refused = errors.New("the disk is full")
+				continue
+			}
+			start := len(b.Answers)
+			b.Answers = append(b.Answers, fmt.Sprintf("\x01answer to %d", e.Key[0])...)
+			e.Answer = b.Answers[start:]
+		}
+		return nil
+	}), store.NewMemory(store.Options{}), telemetry.New(telemetry.Options{}))
+	m := model(t, "binary-logistic-3.2.0/model.ubj", nil)
+	b := new(Batch)
+	b.Reset(m, 6)
+	for i := range b.Events {
+		b.Events[i].Guarded, b.Events[i].Key = true, store.Key{byte(i % 3)}
+	}
+	if err := s.Score(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	for i := 3; i < 6; i++ {
+		if got, want := string(b.Events[i].Body()), fmt.Sprintf("answer to %d", i%3); got != want {
+			t.Errorf("event %d gets %q, want %q", i, got, want)
+		}
+	}
+}
