@@ -289,7 +289,7 @@ func TestLabels(t *testing.T) {
 	label := func(id, l, at string) string { return fmt.Sprintf(`{"event_id":%q,"label":%q,"time":%q}`, id, l, at) }
 	all := `{"labels":[` + label("evt_1", "fraud", "2026-12-04T00:00:00Z") + "," + label("evt_9", "genuine", "2026-12-05T00:00:00Z") + `]}`
 	for _, want := range []string{
-		`{"accepted":2,"known":1,"repeated":0,"early":1}`, `{"accepted":2,"known":0,"repeated":1,"early":1}`,
+		`{"accepted":2,"known":1,"repeated":0,"early":1}`, `{"accepted":2,"known":0,"repeated":2,"early":0}`,
 	} {
 		if status, answer := s.post("/v1/labels", all); status != 200 || answer != want {
 			t.Errorf("%d %s, want %s", status, answer, want)
