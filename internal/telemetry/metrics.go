@@ -179,6 +179,9 @@ func (m *Metrics) Model(name, version string, features []string) *Model {
 		keys[i] = keyOf(name, feature)
 	}
 	m.Refusals(name)
+	for _, age := range Ages() {
+		m.Performance(name, version, age)
+	}
 	return &Model{
 		Rows:        m.rows.with(name, version),
 		Score:       m.scores.with(name, version),

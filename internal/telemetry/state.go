@@ -115,7 +115,8 @@ func (m *Metrics) addPerformance(gauge func() *Gauge) []reader {
 	return []reader{p.precision, p.recall, p.labelled, p.loss}
 }
 
-// Performance returns the handle of one version's performance on events of an age.
+// Performance returns the handle of one version's performance on events of an age. The series of versions that
+// are served are there from the start.
 func (m *Metrics) Performance(model, version, age string) Performance {
 	p := &m.performance
 	return Performance{
