@@ -112,10 +112,10 @@ bench: ## the contests: engine beside XGBoost, server beside net/http, events be
 	bench/events.sh
 .PHONY: pgo
 pgo: ## profile besra under load for the compiler, when the hot path has changed: cmd/besra/default.pgo
-	@mkdir -p .cache/bench
+	bench/prepare.sh
 	$(GO) build -pgo=off -o .cache/bench/besra ./cmd/besra
 	cd bench && $(GO) build -pgo=off -o ../.cache/bench/pgo ./pgo
-	.cache/bench/pgo .cache/bench/besra models/fraud/1 cmd/besra/default.pgo
+	.cache/bench/pgo .cache/bench/besra .cache/bench/models/B.ubj .cache/bench/models/B.rows cmd/besra/default.pgo
 bench-builds:
 	if [ -d bench ]; then cd bench && $(GO) vet ./...; fi
 

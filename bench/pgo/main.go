@@ -1,16 +1,17 @@
 // Command pgo profiles besra under load, for the compiler: what it writes belongs in cmd/besra/default.pgo.
 // The server runs in this process and the load generator in another, so that the profile is the server's.
 //
-//	pgo BESRA BUNDLE OUT
+//	pgo BESRA MODEL ROWS OUT
 //
-// BUNDLE is the demo's. Two requests of three are raw payments, each with an id of its own; the third is a row.
+// ROWS has float32 rows of 30 columns, row-major.
 package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -18,7 +19,6 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strconv"
-	"time"
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -32,17 +32,17 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("want BESRA BUNDLE OUT, got %d arguments", len(args))
+	if len(args) != 4 {
+		return fmt.Errorf("want BESRA MODEL ROWS OUT, got %d arguments", len(args))
 	}
-	besra, model, out := args[0], args[1], args[2]
+	besra, model, rows, out := args[0], args[1], args[2], args[3]
 	temp, err := os.MkdirTemp("", "pgo")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
 	bodies := filepath.Join(temp, "bodies.jsonl")
-	if err := writeBodies(bodies); err != nil {
+	if err := writeBodies(bodies, rows); err != nil {
 		return err
 	}
 	backends := app.Backends{Exporter: func(*telemetry.Metrics) http.Handler { return http.NotFoundHandler() }}
@@ -67,7 +67,7 @@ func run(args []string) error {
 		stop()
 		return err
 	}
-	load := exec.Command(besra, "load", "--rate", strconv.Itoa(rate), "--duration", fmt.Sprintf("%ds", seconds), "--connections", "64",
+	load := exec.Command(besra, "load", "--rate", "20000", "--duration", "25s", "--connections", "64",
 		"--bodies", bodies, "http://"+l.Addr().String()+"/v1/score")
 	load.Stdout, load.Stderr = os.Stderr, os.Stderr
 	err = load.Run()
@@ -82,28 +82,30 @@ func run(args []string) error {
 	return err
 }
 
-const (
-	rate    = 15_000
-	seconds = 20
-	warmUp  = 5 // of load, before it counts
-)
-
-// writeBodies writes the bodies of all requests, a line each.
-func writeBodies(path string) error {
-	random := rand.New(rand.NewPCG(1, 1))
+// writeBodies writes a request's body for each row, a line each.
+func writeBodies(path, rows string) error {
+	const columns = 30
+	raw, err := os.ReadFile(rows)
+	if err != nil {
+		return err
+	}
 	var b []byte
-	for n := range rate * (seconds + warmUp) {
-		if n%3 == 2 {
-			b = fmt.Appendf(b, `{"row":[%d.%02d,%d,%d`, random.IntN(300), random.IntN(100), n%2, n%7/5)
-			for range 12 {
-				b = fmt.Appendf(b, ",%v", float32(random.IntN(1000))/10)
+	for len(raw) >= 4*columns {
+		b = append(b, `{"features":{`...) // without ids: the same id again would get its first answer
+		for i := range columns {
+			if i > 0 {
+				b = append(b, ',')
 			}
-			b = append(b, "]}\n"...)
-			continue
+			b = fmt.Appendf(b, `"col_%02d":`, i)
+			v := float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])))
+			if math.IsNaN(v) {
+				b = append(b, "null"...)
+			} else {
+				b = strconv.AppendFloat(b, v, 'g', -1, 32)
+			}
 		}
-		at := time.UnixMilli(1_700_000_000_000 + int64(n)*9000).UTC().Format(time.RFC3339)
-		b = fmt.Appendf(b, `{"event_id":"evt_%d","event":{"time":%q,"card":"c_%d","terminal":"t_%d","amount":%d.%02d}}`+"\n",
-			n, at, random.IntN(5000), random.IntN(10000), random.IntN(300), random.IntN(100))
+		b = append(b, "}}\n"...)
+		raw = raw[4*columns:]
 	}
 	return os.WriteFile(path, b, 0o600)
 }
