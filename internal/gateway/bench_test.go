@@ -122,7 +122,7 @@ func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Sco
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := history.New(history.Options{Store: store.NewMemory(store.Options{Shards: benchShards()}), Outcomes: table, Metrics: m})
+	h := history.New(history.Options{Store: store.NewMemory(store.Options{}), Outcomes: table, Metrics: m})
 	h.Attach(r.Plan("fraud"))
 	o := Options{
 		Registry: r, Metrics: m, History: h, Hasher: entity.NewHasher(entity.NewKey()),
@@ -131,5 +131,3 @@ func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Sco
 	o.Scorer = stack(&o)
 	return New(o)
 }
-
-func benchShards() int { n, _ := strconv.Atoi(os.Getenv("SHARDS")); return n }
