@@ -92,20 +92,7 @@ func main() {
 	check := flag.Bool("check", false, "exit 3 when a target is missed")
 	flag.Parse()
 	r, err := run(o)
-	if err == nil {
-		if *asJSON {
-			err = report.JSON(os.Stdout, r)
-		} else {
-			err = r.print(os.Stdout)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "engine:", err)
-		os.Exit(1)
-	}
-	if *check && r.missed() {
-		os.Exit(3)
-	}
+	report.Exit("engine", r, err, *asJSON, *check)
 }
 
 func run(o options) (results, error) {
@@ -288,7 +275,7 @@ func calibrate(c contestant, output string, n int, slice time.Duration) (int, er
 	}
 }
 
-func (r results) missed() bool {
+func (r results) Missed() bool {
 	for _, c := range r.Contests {
 		if c.Target != nil && !c.Target.Met(c.Faster[capi]) {
 			return true

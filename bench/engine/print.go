@@ -8,7 +8,7 @@ import (
 )
 
 // print writes the results as tables.
-func (r results) print(w io.Writer) error {
+func (r results) Print(w io.Writer) error {
 	fmt.Fprintf(w, "Engine: besra beside XGBoost 3.2.0, one thread.\n%v\n\n", r.Machine)
 	for _, m := range r.Models {
 		fmt.Fprintf(w, "%s: %s, %d features. %d of %d rows have the same bits in all three, margins and values.\n",

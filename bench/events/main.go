@@ -47,20 +47,7 @@ func main() {
 		o.shorten()
 	}
 	r, err := run(o)
-	if err == nil {
-		if *asJSON {
-			err = report.JSON(os.Stdout, r)
-		} else {
-			err = r.print(os.Stdout)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "events:", err)
-		os.Exit(1)
-	}
-	if *check && r.missed() {
-		os.Exit(3)
-	}
+	report.Exit("events", r, err, *asJSON, *check)
 }
 
 // shorten makes smaller what no flag has set.

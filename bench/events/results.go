@@ -67,7 +67,7 @@ type share struct {
 	Target *report.Target `json:"target,omitempty"`
 }
 
-func (r results) missed() bool {
+func (r results) Missed() bool {
 	for _, s := range r.Shares {
 		if s.Target != nil && !s.Target.Met(s.Share) {
 			return true
@@ -124,7 +124,7 @@ func (c *contest) results(r *results) error {
 }
 
 // print writes the results as tables.
-func (r results) print(w io.Writer) error {
+func (r results) Print(w io.Writer) error {
 	o := r.Options
 	fmt.Fprintf(w, "Events: besra serve with the demo's model, beside an empty net/http handler; one event or row a request.\n%v\n\n", r.Machine)
 	fmt.Fprintf(w, "%d of %d events are answered as their rows, by all. %d cards, %d terminals, an event each %g s; %d came before.\n"+

@@ -44,20 +44,7 @@ func main() {
 		o.round, o.passes, o.probe = time.Second, 1, time.Second
 	}
 	r, err := run(o)
-	if err == nil {
-		if *asJSON {
-			err = report.JSON(os.Stdout, r)
-		} else {
-			err = r.print(os.Stdout)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "server:", err)
-		os.Exit(1)
-	}
-	if *check && r.missed() {
-		os.Exit(3)
-	}
+	report.Exit("server", r, err, *asJSON, *check)
 }
 
 // A measure is what was measured in turn of both servers, and besra's share of the other's: the median of
@@ -90,7 +77,7 @@ type results struct {
 	Figures     []figure       `json:"figures"`
 }
 
-func (r results) missed() bool {
+func (r results) Missed() bool {
 	for _, m := range r.Measures {
 		if !m.Target.Met(m.Ratio) {
 			return true

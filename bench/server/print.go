@@ -10,7 +10,7 @@ import (
 )
 
 // print writes the results as tables.
-func (r results) print(w io.Writer) error {
+func (r results) Print(w io.Writer) error {
 	fmt.Fprintf(w, "Server: besra serve beside an empty net/http handler, 500 trees of depth 6, one row a request.\n%v\n\n", r.Machine)
 	fmt.Fprintf(w, "%d of %d answers have the bits of XGBoost's margins. A request's body has %d bytes, an answer's %d; %d connections.\n\n",
 		r.Exact, r.Exact, r.Request, r.Answer, r.Connections)

@@ -59,26 +59,15 @@ func main() {
 	if *short {
 		o.cards = 500_000
 	}
-	r, err := results{}, error(nil)
-	switch {
-	case o.cards < 1:
-		err = errors.New("-cards must be positive")
-	case *child:
-		err = measure(o)
-	default:
-		if r, err = run(o); err == nil && *asJSON {
-			err = report.JSON(os.Stdout, r)
-		} else if err == nil {
-			err = r.print(os.Stdout)
+	if *child {
+		if err := measure(o); err != nil {
+			fmt.Fprintln(os.Stderr, "state:", err)
+			os.Exit(1)
 		}
+		return
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "state:", err)
-		os.Exit(1)
-	}
-	if *check && r.missed() {
-		os.Exit(3)
-	}
+	r, err := run(o)
+	report.Exit("state", r, err, *asJSON, *check)
 }
 
 func kindOf(name string) (kind, bool) {
@@ -121,11 +110,14 @@ func (r result) whole() float64 { return r.Free.each() * scale }
 
 var fits = report.Target{Value: most >> 30, AtMost: true}
 
-func (r results) missed() bool {
+func (r results) Missed() bool {
 	return slices.ContainsFunc(r.Cases, func(c result) bool { return !fits.Met(gib(c.whole())) })
 }
 
 func run(o options) (results, error) {
+	if o.cards < 1 {
+		return results{}, errors.New("-cards must be positive")
+	}
 	r := results{Machine: report.ThisMachine(), Cards: o.cards}
 	chosen := kinds
 	if o.only != "" {
@@ -171,7 +163,7 @@ func runChild(o options, k kind, limit int64) (f filled, err error) {
 	return f, json.Unmarshal(out.Bytes(), &f)
 }
 
-func (r results) print(w io.Writer) error {
+func (r results) Print(w io.Writer) error {
 	fmt.Fprintf(w, "State: %d cards, the demo's windows of 1, 7 and 30 days, state.bytes 8 GiB.\n%v\n\n", r.Cards, r.Machine)
 	table := [][]string{{
 		"each card", "bytes a card", "held", "resident", "at most", "with GOMEMLIMIT", "resident", "at most",

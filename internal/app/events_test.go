@@ -400,7 +400,7 @@ func TestListsAndTheFallbackDecide(t *testing.T) {
 	}
 	put(policy, "besra: 1\nmodels: {fraud: {version: v2, cutofs: {}}}\n") // wrong: what is live stays
 	put(policy+".new", fmt.Sprintf(rules, "v3", "review"))
-	time.Sleep(50 * time.Millisecond)
+	eventually(t, "the wrong change is refused", func() bool { return s.page()[`besra_policy_reloads_total{result="refused"}`] > "0" })
 	if got := ask("evt_3", "c_stolen"); got.Decision != "decline" || got.Policy != "v1" {
 		t.Errorf("after a wrong change: %+v", got)
 	}

@@ -360,15 +360,22 @@ func (j *Journal) revive() {
 	if j.failed == nil {
 		return
 	}
+	if j.startSegment() == nil {
+		j.recovered()
+	}
+}
+
+// startSegment goes on in a new segment, behind what is settled. The caller leads; mu is held, but not while it
+// writes. An error has failed the journal.
+func (j *Journal) startSegment() error {
 	first := j.settled + 1
 	j.mu.Unlock()
 	err := j.roll(first)
 	j.mu.Lock()
 	if err != nil {
 		j.fail(err)
-		return
 	}
-	j.recovered()
+	return err
 }
 
 // Close writes and fsyncs what is queued, and lets go of the directory. Its error says that not all of that was

@@ -53,14 +53,7 @@ func (j *Journal) seal() error {
 	if j.failed != nil || j.size == headerSize {
 		return j.failed
 	}
-	first := j.settled + 1
-	j.mu.Unlock()
-	err := j.roll(first)
-	j.mu.Lock()
-	if err != nil {
-		j.fail(err)
-	}
-	return err
+	return j.startSegment()
 }
 
 // rewrite replaces a finished segment, and returns its new size. What is void is left out.

@@ -1,4 +1,4 @@
-// Package report holds what both contests tell besides their own figures: the machine, medians, tables.
+// Package report holds what the contests tell besides their own figures: the machine, medians, tables, verdicts.
 package report
 
 import (
@@ -75,11 +75,34 @@ func Ratios(a, b []float64) []float64 {
 	return r
 }
 
-// JSON writes v, indented.
-func JSON(w io.Writer, v any) error {
+// Results are a contest's figures. They marshal to JSON.
+type Results interface {
+	Print(w io.Writer) error // as tables
+	Missed() bool            // whether a figure does not reach its target
+}
+
+// Exit writes r to standard output, and ends the process as a contest ends: with 1 when there is an err, and with 3
+// when check is set and a target is missed. It returns when there is neither.
+func Exit(name string, r Results, err error, asJSON, check bool) {
+	if err == nil {
+		err = write(os.Stdout, r, asJSON)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+	if check && r.Missed() {
+		os.Exit(3)
+	}
+}
+
+func write(w io.Writer, r Results, asJSON bool) error {
+	if !asJSON {
+		return r.Print(w)
+	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return e.Encode(r)
 }
 
 // Table writes rows of cells in columns; the first row names them.
