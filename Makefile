@@ -145,7 +145,7 @@ soak: build ## serve under load for SOAK (10m): no error, no growth
 	@.ci/soak bin/besra $${SOAK:-10m}
 
 .PHONY: nightly
-nightly: ## what takes longer than check: everything under the race detector, long fuzzing, a soak, the contests
+nightly: ## what takes longer than check: everything under the race detector, 200 crashes, long fuzzing, a soak, the contests
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 	$(GO) test -timeout 60m ./internal/libm -args -all
 	BESRA_CRASHES=200 $(GO) test -count=1 -timeout 60m ./internal/crash

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/besra-ml/besra/bench/internal/draw"
 	"github.com/besra-ml/besra/bench/internal/load"
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/feature"
@@ -34,19 +35,11 @@ func newStream(every time.Duration) stream { return stream{every.Milliseconds()}
 
 func (s stream) at(n int) event {
 	const begin = 1_522_540_800_000 // 2018-04-01, as the demo's
-	x, y := mix(2*uint64(n)), mix(2*uint64(n)+1)
+	x, y := draw.Mix(2*uint64(n)), draw.Mix(2*uint64(n)+1)
 	return event{
 		time: begin + int64(n)*s.every,
 		card: int(x>>32) % cards, terminal: int(x&(1<<32-1)) % terminals, cents: 100 + int(y%20_000),
 	}
-}
-
-// mix is the finalizer of splitmix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // requests makes whole requests as they are sent: the bodies of a contestant are never the same, since each has an

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/besra-ml/besra/bench/internal/draw"
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/store"
@@ -144,7 +145,7 @@ func (f *filler) play(pass int) error {
 // stride is how far one card is from the next in a pass: a number without a divisor that the number of cards has.
 func (f *filler) stride(pass int) uint64 {
 	n := uint64(f.cards)
-	for s := mix(uint64(pass)) % n; ; s++ {
+	for s := draw.Mix(uint64(pass)) % n; ; s++ {
 		a, b := n, s
 		for b > 0 {
 			a, b = b, a%b
@@ -169,14 +170,14 @@ type player struct {
 // pay makes a card's payment, as the service does: row, then history. Rows are left out until the pass before those
 // that are timed, which takes the windows to where they stand in a service.
 func (p *player) pay(card, pass int) error {
-	x := mix(uint64(card)<<8 | uint64(pass))
+	x := draw.Mix(uint64(card)<<8 | uint64(pass))
 	e := &p.event
 	const begin, month = 1_522_540_800_000, 30 * 24 * 3600 * 1000
 	gap := int64(month / p.payments)
 	e.Time = begin + int64(pass)*gap + int64(x>>32)%gap
 	e.Numbers[p.amount] = float64(100+x%20_000) / 100
-	binary.LittleEndian.PutUint64(e.Hashes[p.card][:8], mix(2*uint64(card)))
-	binary.LittleEndian.PutUint64(e.Hashes[p.card][8:], mix(2*uint64(card)+1))
+	binary.LittleEndian.PutUint64(e.Hashes[p.card][:8], draw.Mix(2*uint64(card)))
+	binary.LittleEndian.PutUint64(e.Hashes[p.card][8:], draw.Mix(2*uint64(card)+1))
 	key, _ := p.keys.Key(p.group, e)
 	p.refs[0] = store.Ref{Key: key, Group: p.number}
 	if err := p.store.Lease(context.Background(), p.refs[:], &p.lease); err != nil {
@@ -193,14 +194,6 @@ func (p *player) pay(card, pass int) error {
 	}
 	p.lease.States[0], p.lease.Changed[0] = state, true
 	return p.store.Advance(context.Background(), &p.lease, 0)
-}
-
-// mix is the finalizer of splitmix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // processor returns the processor time of this process in ns.

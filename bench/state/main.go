@@ -3,8 +3,8 @@
 // Command state measures how much memory the histories of many cards take, and what an event costs among them: the
 // demo's card group, three windows over counts and means, in the store of besra serve, bounded to 8 GiB.
 //
-// Each case runs in processes of its own, first without and then with a GOMEMLIMIT a tenth above what the first one
-// held.
+// Each case runs in processes of its own, first without and then with a GOMEMLIMIT a tenth and 64 MiB above what
+// the store of the first one held.
 package main
 
 import (
@@ -49,15 +49,18 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.cards, "cards", scale, "`number` of cards; ten million need up to 13 GiB (-short: 500000)")
+	flag.IntVar(&o.cards, "cards", 0, "`number` of cards (default 10000000, which need up to 13 GiB; -short: 500000)")
 	flag.StringVar(&o.only, "only", "", "one `case`: exact-6, exact-30 or stepped-60")
 	short := flag.Bool("short", false, "500,000 cards")
 	asJSON := flag.Bool("json", false, "write JSON instead of a table")
 	check := flag.Bool("check", false, "exit 3 when ten million cards would not fit")
 	child := flag.Bool("child", false, "measure one case in this process (what the command does itself)")
 	flag.Parse()
-	if *short {
-		o.cards = 500_000
+	if o.cards == 0 {
+		o.cards = scale
+		if *short {
+			o.cards = 500_000
+		}
 	}
 	if *child {
 		if err := measure(o); err != nil {

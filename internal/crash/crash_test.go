@@ -39,7 +39,7 @@ func TestWhatWasAcknowledgedSurvivesEveryCrash(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	dir := t.TempDir()
-	l := newLoad(t, workers, seed)
+	l := newLoad(t, seed)
 	for round := range rounds(t) {
 		s := start(t, dir, nil, usual...)
 		if round%4 == 3 { // while it starts, or recovers

@@ -49,7 +49,7 @@ func (l *load) seen() map[string]int {
 
 func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 	dir := t.TempDir()
-	l := newLoad(t, workers, 1)
+	l := newLoad(t, 1)
 	s := start(t, dir, full, append(usual, "--state-deadline", "2m")...)
 	s.ready()
 	after := 0 // scored since the first refusals
@@ -84,7 +84,7 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 
 func TestAFullDiskIsNoReasonNotToAnswer(t *testing.T) {
 	dir := t.TempDir()
-	l := newLoad(t, workers, 1)
+	l := newLoad(t, 1)
 	s := start(t, dir, full, append(usual, "--state-on-failure", "continue")...)
 	s.ready()
 	began := time.Now()

@@ -88,7 +88,7 @@ type worker struct {
 	mine []number
 }
 
-func newLoad(t *testing.T, workers int, seed uint64) *load {
+func newLoad(t *testing.T, seed uint64) *load {
 	l := &load{
 		t: t, answered: map[number][]byte{}, when: map[number]time.Time{}, refused: map[number]bool{},
 		labelled: map[label]bool{}, statuses: map[string]int{},

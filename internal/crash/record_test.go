@@ -22,7 +22,6 @@ type record struct {
 	score     float64
 	decision  uint8
 	loss      int64
-	data      []byte
 	answer    string // without the version before it
 	event     []byte // nil: it is in no history
 	said      outcome.Label
@@ -41,7 +40,7 @@ func parse(data []byte) (r record, err error) {
 	r.time = p.varint()
 	if r.id || r.label {
 		r.key = [16]byte(p.take(16))
-		r.data = p.text()
+		p.text() // data
 	}
 	if r.label || parts&4 != 0 {
 		r.said = outcome.Label(p.take(1)[0])

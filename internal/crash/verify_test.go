@@ -116,7 +116,6 @@ func (l *load) verifyAll(s *server) {
 type memory struct {
 	*app.Remembered
 	plan *feature.Plan
-	log  *strings.Builder
 }
 
 // remember opens a state.dir as the service does.
@@ -128,9 +127,9 @@ func remember(dir string) (*memory, error) {
 		Exporter: func(*telemetry.Metrics) http.Handler { return http.NotFoundHandler() },
 		Demo:     models.Demo(),
 	}
-	m := &memory{log: new(strings.Builder)}
+	m := new(memory)
 	var err error
-	m.Remembered, err = app.OpenRemembered(context.Background(), c, b, nil, slog.New(slog.NewTextHandler(m.log, nil)))
+	m.Remembered, err = app.OpenRemembered(context.Background(), c, b, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ type Report struct {
 	Own Own // what the server itself makes of it
 
 	Interrupted bool // ended before its time
-	Try         Try  // a payment like a fraud that was declined, if there was one
+	Try         Try  // one like a payment of the play, at best like a fraud that was declined
 }
 
 // Class is what got one decision.

@@ -20,15 +20,15 @@ import (
 // MaxPayments bounds what is held in memory, at 16 bytes a payment.
 const MaxPayments = 20_000_000
 
-// A Payment is a score and what became of it. A fraud's Loss is stored with its sign set, so that a payment
+// A Payment is a score and what became of it. A fraud's amount is stored with its sign set, so that a payment
 // takes 16 bytes: use NewPayment, Fraud and Amount.
 type Payment struct {
 	Score float64
 	loss  float64
 }
 
-// NewPayment returns a payment of that score, which lies within ±1e300. amount is what is lost if it is a fraud and approved; it is
-// finite and not negative.
+// NewPayment returns a payment of that score, which lies within ±1e300. amount is what is lost if it is a fraud and
+// approved; it is finite and not negative.
 func NewPayment(score, amount float64, fraud bool) Payment {
 	amount = math.Abs(amount)
 	if fraud {

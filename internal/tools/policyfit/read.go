@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -100,11 +101,7 @@ func index(header []string, name, what string) (int, error) {
 	case 0:
 		return 0, fmt.Errorf("no column %.80q; --%s names it, among: %s", name, what, shorten(strings.Join(header, ", ")))
 	case 1:
-		for i, h := range header {
-			if h == name {
-				return i, nil
-			}
-		}
+		return slices.Index(header, name), nil
 	}
 	return 0, fmt.Errorf("column %.80q stands twice", name)
 }
