@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what both contests need, once, in .cache/bench: XGBoost, the models, the C program.
+# Makes what engine.sh and server.sh need, once, in .cache/bench: XGBoost, the models, the C program.
 # Whatever changes in the files below makes it again.
 set -eu
 bench=$(cd "$(dirname "$0")" && pwd)

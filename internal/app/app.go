@@ -39,7 +39,9 @@ type App struct {
 	history *history.History
 	gateway *gateway.Gateway
 	stage   atomic.Int32
-	foreign bool // histories of models that are not named are kept as they are: nothing is served
+
+	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
+	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
 }
 
 // The stages of an App's life.
@@ -73,6 +75,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		return nil, err
 	}
 	if a.history.Journal == nil {
+		a.recovered.Store(true)
 		a.stage.Store(ready)
 	}
 	a.gateway = gateway.New(gateway.Options{
@@ -80,7 +83,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Hasher:        a.hasher,
 		History:       a.history,
 		CardNumbers:   c.State.CardNumbers,
-		Recovering:    func() bool { return a.stage.Load() == recovering },
+		Recovering:    func() bool { return !a.recovered.Load() },
 		Scorer:        a.scorer(),
 		Metrics:       a.metrics,
 		Exporter:      b.Exporter(a.metrics),

@@ -3,7 +3,9 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,24 +36,11 @@ func (s *server) posted(path, body string) (int, http.Header, string) {
 		s.t.Fatal(err)
 	}
 	defer w.Body.Close()
-	var b strings.Builder
-	if _, err := fmt.Fprint(&b, readAll(s.t, w)); err != nil {
+	b, err := io.ReadAll(w.Body)
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	return w.StatusCode, w.Header, b.String()
-}
-
-func readAll(t *testing.T, w *http.Response) string {
-	t.Helper()
-	var b strings.Builder
-	buf := make([]byte, 4096)
-	for {
-		n, err := w.Body.Read(buf)
-		b.Write(buf[:n])
-		if err != nil {
-			return b.String()
-		}
-	}
+	return w.StatusCode, w.Header, string(b)
 }
 
 // entities is how many histories are held.
@@ -424,4 +413,25 @@ func (s *server) postT(t *testing.T, body string) (*testing.T, int, string) {
 
 func subject(s *server, hash entity.Hash) history.Subject {
 	return history.Subject{Stream: history.Stream{Model: "fraud", Plan: s.models.Plan("fraud")}, Field: "card", Hash: feature.Hash(hash)}
+}
+
+func TestAStopWithinRecoveryServesNothingOfHalfAMemory(t *testing.T) {
+	c := Defaults()
+	c.State.Dir = t.TempDir()
+	a := newApp(t, c) // Serve would recover
+	a.stage.Store(stopping)
+	for path, body := range map[string]string{
+		"/v1/score":  payment("evt_1", "2026-11-27T00:00:01Z", "c_1", "t_1", 5),
+		"/v1/labels": `{"labels":[{"event_id":"evt_1","label":"fraud","time":"2026-11-27T00:00:02Z"}]}`,
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		a.gateway.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if err := a.closeState(); err != nil {
+		t.Error(err)
+	}
 }

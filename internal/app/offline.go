@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/feature"
@@ -20,6 +22,10 @@ func OpenRemembered(ctx context.Context, c Config, b Backends, paths []string, l
 	if c.State.Dir == "" {
 		return nil, errors.New("say where the state is: --state-dir DIR")
 	}
+	if _, err := os.Stat(filepath.Join(c.State.Dir, journalDir)); err != nil {
+		return nil, fmt.Errorf("state.dir %s: nothing is remembered there: %w", c.State.Dir, err)
+	}
+	useKey(&c)
 	a, err := assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), foreign: true}, b, paths)
 	if err != nil {
 		return nil, err
@@ -57,11 +63,19 @@ func (r *Remembered) Subjects(field, value string) ([]history.Subject, error) {
 // Close lets go of state.dir.
 func (r *Remembered) Close() error { return r.a.history.Close() }
 
+// useKey has the key read where a service made it. A key made now would match nothing.
+func useKey(c *Config) {
+	if c.State.EntityKeyFile == "" {
+		c.State.EntityKeyFile = filepath.Join(c.State.Dir, keyFile)
+	}
+}
+
 // EntityHash returns the hash of an entity, by the key that the settings name or state.dir has.
 func EntityHash(c Config, field, value string) (entity.Hash, error) {
 	if c.State.EntityKeyFile == "" && c.State.Dir == "" {
 		return entity.Hash{}, errors.New("hashes have a key: say where it is, --state-entity-key-file FILE or --state-dir DIR")
 	}
+	useKey(&c)
 	h, err := (&App{config: c}).newHasher()
 	if err != nil {
 		return entity.Hash{}, err

@@ -96,11 +96,7 @@ func (a *App) openJournal() (*journal.Journal, error) {
 			m.Written.Add(uint64(bytes))
 			m.Seconds.ObserveDuration(took)
 		},
-		OnFailure: func(err error) {
-			m.Failures.Inc()
-			a.log.Error("the journal cannot be written", "error", err, "on_failure", c.OnFailure)
-		},
-		OnRecovered: func() { a.log.Warn("the journal can be written again") },
+		OnFailure: func(error) { m.Failures.Inc() },
 	})
 }
 
@@ -121,6 +117,7 @@ func (a *App) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("state.dir %s: %w", a.config.State.Dir, err)
 	}
+	a.recovered.Store(true)
 	a.log.Info("recovered", "records", records, "entities", a.history.Store.Stats().Entities,
 		"seconds", time.Since(began).Seconds())
 	return nil
@@ -134,7 +131,7 @@ const snapshotBytes = 256 << 20
 func (a *App) tend(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last := time.Now()
+	last, written := time.Now(), true
 	var alarms alarms
 	for {
 		select {
@@ -149,26 +146,28 @@ func (a *App) tend(ctx context.Context) {
 			continue
 		}
 		_ = a.history.Journal.Retry() // its observers tell
-		wrote := a.history.Wrote()
-		if wrote > snapshotBytes || wrote > 0 && time.Since(last) > a.config.State.Snapshot {
-			a.snapshot()
+		wrote, age := a.history.Wrote(), time.Since(last)
+		due := wrote > snapshotBytes && (written || age > alarmEvery) // a full disk is not tried every second
+		if due || wrote > 0 && age > a.config.State.Snapshot {
+			written = a.snapshot()
 			last = time.Now()
 		}
 	}
 }
 
-func (a *App) snapshot() {
+func (a *App) snapshot() (written bool) {
 	began := time.Now()
 	if err := a.history.Snapshot(); err != nil {
 		a.log.Error("no snapshot could be written; a start will take longer", "error", err)
-		return
+		return false
 	}
 	a.log.Info("snapshot written", "seconds", time.Since(began).Seconds(), "bytes", a.history.Journal.Stats().Bytes)
+	return true
 }
 
-// closeState writes what is left to write.
+// closeState writes what is left to write. Half of a memory is not worth a snapshot.
 func (a *App) closeState() error {
-	if a.history.Journal != nil && a.history.Wrote() > 0 {
+	if a.history.Journal != nil && a.recovered.Load() && a.history.Wrote() > 0 {
 		a.snapshot()
 	}
 	return a.history.Close()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,8 +119,14 @@ type memory struct {
 	plan *feature.Plan
 }
 
-// remember opens a state.dir as the service does.
+// remember opens a state.dir as the service does; a new one, too.
 func remember(dir string) (*memory, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "journal"), 0o700); err != nil {
+		return nil, err
+	}
+	if _, err := entity.ReadOrMakeKey(filepath.Join(dir, "entity.key")); err != nil {
+		return nil, err
+	}
 	c := app.Defaults()
 	c.State.Dir = dir
 	c.Replay.Bytes = replayBytes

@@ -151,6 +151,9 @@ func (l *line) advance(ctx context.Context) {
 	defer close(l.formatted)
 	for b := range l.counted {
 		l.histories.advance(ctx, b, len(l.Columns))
+		if ctx.Err() != nil {
+			continue // its rows may be of the block before
+		}
 		l.formatted <- b
 		l.work <- task{b: b, format: true}
 	}

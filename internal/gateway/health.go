@@ -7,7 +7,7 @@ func (g *Gateway) livez(w http.ResponseWriter, _ *http.Request) int {
 	return writeJSON(w, http.StatusOK, []byte(`{"live":true}`))
 }
 
-// readyz answers 200 once every model has scored its golden rows, or a row, on this machine.
+// readyz answers 200 while besra takes requests: what is remembered has been read, and it is not stopping.
 func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) int {
 	if err := g.Ready(); err != nil {
 		return g.refuse(w, notReady.of("", err.Error()))

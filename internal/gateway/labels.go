@@ -214,22 +214,24 @@ func (g *Gateway) applyLabels(ctx context.Context, c *labelCall) error {
 }
 
 func (g *Gateway) addChanges(c *labelCall, names []string, l *label) error {
-	for _, scored := range []bool{true, false} {
+	add := func(name string, key store.Key) {
+		c.changes = append(c.changes, history.Relabel{Stream: g.stream(name), Key: key, Label: l.label, At: l.at})
+	}
+	if len(names) > 1 {
 		for _, name := range names {
 			key := store.Key(g.Hasher.Event("", name, l.id))
-			has := true
-			if len(names) > 1 {
-				var err error
-				if _, has, err = g.History.Outcomes.Get(outcome.Key(key)); err != nil {
-					return err
-				}
+			_, scored, err := g.History.Outcomes.Get(outcome.Key(key))
+			if err != nil {
+				return err
 			}
-			if has == scored {
-				c.changes = append(c.changes, history.Relabel{Stream: g.stream(name), Key: key, Label: l.label, At: l.at})
+			if scored {
+				add(name, key)
 			}
 		}
-		if len(c.changes) > l.first {
-			break
+	}
+	if len(c.changes) == l.first { // not asked again: it may just have been scored
+		for _, name := range names {
+			add(name, store.Key(g.Hasher.Event("", name, l.id)))
 		}
 	}
 	return nil

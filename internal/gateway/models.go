@@ -52,9 +52,9 @@ func appendModel(b []byte, m *registry.Model, whole bool) []byte {
 	b = append(b, `,"outputs":`...)
 	b = strconv.AppendInt(b, int64(m.Values), 10)
 	b = score.AppendLabels(b, m.Labels)
-	if m.Policy() != nil {
+	if p := m.Policy(); p != nil {
 		b = append(b, `,"policy":`...)
-		b = strictjson.AppendString(b, m.Policy().Version)
+		b = strictjson.AppendString(b, p.Version)
 	}
 	if whole {
 		b = appendFeatures(b, m)

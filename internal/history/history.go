@@ -151,7 +151,7 @@ func (h *History) wait(position uint64, deadline bool) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded):
 		return ErrSlow
 	}
 	return errors.Join(ErrUnsaved, err)
@@ -220,8 +220,6 @@ func (h *History) layouts() map[*group]*window.Layout {
 	}
 	return all
 }
-
-func unixMilli(ms int64) time.Time { return time.UnixMilli(ms) }
 
 // Wrote returns how many bytes of records were queued since the last snapshot.
 func (h *History) Wrote() int64 { return h.wrote.Load() }

@@ -35,8 +35,9 @@ type Relabel struct {
 }
 
 // Label says what events turned out to be: it enters the windows of their entities, when the delay has passed and
-// the label is known. The last word counts. When it returns all is durable; after an error nothing has changed,
-// or, with ErrSlow, nobody knows yet, and what turns out to be lost is taken back.
+// the label is known. The last word counts. When it returns all is durable. After an error it is what the journal has:
+// some labels may have been taken, and what is lost is taken back; with ErrSlow, nobody knows yet. To repeat them all
+// is safe.
 //
 // The journal has a label before the table of outcomes does, which may write it to the disk at once. Until then
 // the events' locks are held: a label is judged by the one before it.
@@ -48,17 +49,15 @@ func (h *History) Label(ctx context.Context, t *Turn, labels []Relabel) error {
 		c := &labels[i]
 		var err error
 		if _, twice := t.staged[c.Key]; twice { // the second is judged by the first
-			if err = h.settle(ctx, t, labels[staged:i], nil); err == nil {
-				staged = i
-				clear(t.staged)
-			}
+			err = h.settle(ctx, t, labels[staged:i], nil)
+			staged = i
+			clear(t.staged)
 		}
 		if err == nil {
 			err = h.stage(ctx, t, c)
 		}
 		if err != nil {
-			h.takeBack(ctx, t, labels[staged:i])
-			unlock()
+			_ = h.settle(ctx, t, labels[staged:i], unlock) // the journal may have those before
 			return err
 		}
 		if t.staged == nil {
@@ -149,20 +148,33 @@ func (h *History) settle(ctx context.Context, t *Turn, staged []Relabel, unlock 
 		staged = slices.Clone(staged)
 		h.Later(last, func(err error) {
 			defer done()
-			if err != nil {
-				h.takeBack(context.Background(), new(Turn), staged)
-			} else {
-				_ = h.tell(context.Background(), new(Turn), staged)
-			}
+			_ = h.conclude(context.Background(), new(Turn), staged, err)
 		})
 		return err
 	default:
-		h.takeBack(ctx, t, staged)
-		done()
-		return err
+		defer done()
+		return h.conclude(ctx, t, staged, err)
 	}
 	defer done()
 	return h.tell(ctx, t, staged)
+}
+
+// conclude tells the table of labels, or, when the last one's record is lost, of those whose records are not; the
+// others are taken back.
+func (h *History) conclude(ctx context.Context, t *Turn, staged []Relabel, err error) error {
+	if err == nil {
+		return h.tell(ctx, t, staged)
+	}
+	var kept, lost []Relabel
+	for _, c := range staged {
+		if h.wait(c.position, false) == nil { // at once: the last one is settled
+			kept = append(kept, c)
+		} else {
+			lost = append(lost, c)
+		}
+	}
+	h.takeBack(ctx, t, lost)
+	return errors.Join(err, h.tell(ctx, t, kept))
 }
 
 // tell tells the table of durable labels. An event may have come since its label was found to be early: its

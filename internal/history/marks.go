@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -29,6 +30,9 @@ func (m *marks) add(at int64, position uint64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if n := len(m.list); n > 0 && position <= m.list[n-1].position {
+		return // a start reads again what the snapshot has marked
+	}
 	m.last.Store(at)
 	if len(m.list) >= maxMarks {
 		m.list = append(m.list[:0], m.list[len(m.list)/2:]...)
@@ -52,5 +56,5 @@ func (m *marks) before(at int64) (position uint64) {
 func (m *marks) copy() []timeMark {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]timeMark(nil), m.list...)
+	return slices.Clone(m.list)
 }

@@ -121,3 +121,21 @@ func FuzzSnapshot(f *testing.F) {
 		_, _, _ = h.Commit(t.Context(), &turn, Stream{Model: "fraud", Plan: p}, &e, &Scored{})
 	})
 }
+
+func TestARecordThatIsReadAgainIsNotMarkedAgain(t *testing.T) {
+	var m marks
+	for i := range uint64(100) {
+		m.add(int64(i)*markEvery, i+1)
+	}
+	want := m.copy()
+	for i := range uint64(100) {
+		m.add(int64(i)*markEvery, i+1)
+	}
+	if diff := cmp.Diff(want, m.copy(), cmp.AllowUnexported(timeMark{})); diff != "" {
+		t.Error(diff)
+	}
+	m.add(100*markEvery, 101)
+	if got := m.before(100 * markEvery); got != 101 {
+		t.Errorf("before: %d", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/outcome"
@@ -100,7 +101,7 @@ func (c *recovery) record(position uint64, data []byte) error {
 	}
 	c.marks.add(r.At, position)
 	if r.parts&hasID != 0 && r.At >= c.since {
-		c.Store.PutAnswer(r.Key, r.Digest, unixMilli(r.At), r.Answer)
+		c.Store.PutAnswer(r.Key, r.Digest, time.UnixMilli(r.At), r.Answer)
 	}
 	c.outcome(position, r)
 	p := c.plan(r.Model)

@@ -327,9 +327,6 @@ func (j *Journal) recovered() {
 	j.failed = nil
 	j.mu.Unlock()
 	j.o.Log.Info("journal works again", "dir", j.o.Dir)
-	if j.o.OnRecovered != nil {
-		j.o.OnRecovered()
-	}
 	j.mu.Lock()
 }
 

@@ -120,9 +120,8 @@ type Options struct {
 	OpenFile func(name string, flag int, perm os.FileMode) (File, error)
 
 	// Observers, which may be nil. They are called outside of locks, by whoever did the work.
-	OnWrite     func(bytes int, took time.Duration) // a group of records was written (Always: and fsynced)
-	OnFailure   func(error)                         // a write or fsync failed
-	OnRecovered func()                              // and works again
+	OnWrite   func(bytes int, took time.Duration) // a group of records was written (Always: and fsynced)
+	OnFailure func(error)                         // a write or fsync failed
 }
 
 // Stats of a journal.

@@ -137,8 +137,13 @@ func (l *ledger) subtract(d *ledger) {
 		}
 		for decision := range c {
 			for label := range c[decision] {
-				c[decision][label].count -= less[decision][label].count
-				c[decision][label].loss -= less[decision][label].loss
+				from, gone := &c[decision][label], less[decision][label]
+				if gone.count >= from.count { // a cohort that left, and came back with less
+					*from = tally{}
+					continue
+				}
+				from.count -= gone.count
+				from.loss -= gone.loss
 			}
 		}
 		if c.events() == 0 {

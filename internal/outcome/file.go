@@ -2,7 +2,6 @@ package outcome
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -224,5 +223,5 @@ func parseManifest(b []byte) (m manifest, err error) {
 func isFileName(name string) bool {
 	var n uint64
 	_, err := fmt.Sscanf(name, "outcome-%d.tbl", &n)
-	return err == nil && cmp.Compare(name, fileName(n)) == 0
+	return err == nil && name == fileName(n)
 }

@@ -56,7 +56,7 @@ type Event struct {
 	Warnings []Warning // what the client should know, in the order of the request
 	Result   Result
 
-	Answer   []byte // the members of the answer from the score on; nil: not written yet
+	Answer   []byte // as Write makes it; Body has its members. nil: not written yet
 	Version  int    // of the model that answered
 	Replayed bool   // the answer is that of an earlier request
 

@@ -203,34 +203,6 @@ func (m *Memory) PutAnswer(key Key, d Digest, at time.Time, answer []byte) {
 	_ = r.remember(a, key, d, at.UnixMilli(), oldest, answer) // one that was too large before is counted again
 }
 
-// EachAnswer visits the answers that are held, those of one key's shard oldest first. It holds that shard's lock, so
-// that visit must be quick, must not call m, and must copy what it keeps.
-func (m *Memory) EachAnswer(visit func(key Key, d Digest, at time.Time, answer []byte) error) error {
-	oldest := m.replays.oldest(m.now().UnixMilli())
-	for i := range m.replays.shards {
-		if err := m.replays.shards[i].each(oldest, visit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *answers) each(oldest int64, visit func(key Key, d Digest, at time.Time, answer []byte) error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	walk := a.ring
-	for walk.n > 0 {
-		at, rec := walk.oldest()
-		if rec.at() >= oldest && a.leadsTo(rec.key(), at) >= 0 {
-			if err := visit(rec.key(), rec.digest(), time.UnixMilli(rec.at()), rec.answer()); err != nil {
-				return err
-			}
-		}
-		walk.pop()
-	}
-	return nil
-}
-
 // oldest returns the time of the oldest answer that has not expired.
 func (r *replays) oldest(now int64) int64 { return now - r.ttl + 1 }
 

@@ -9,15 +9,6 @@ import (
 // Shards returns how many shards there are, for Each and Restore.
 func (m *Memory) Shards() int { return len(m.shards) }
 
-// Position returns the journal position up to which key's shard has been advanced: records up to it are in the
-// shard's states.
-func (m *Memory) Position(key Key) uint64 {
-	s := m.shardOf(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.position
-}
-
 // Each visits the entities of a shard, and returns the journal position that they stand for. It holds the shard's
 // lock all the while, so that visit must be quick, must not call m, and must copy what it keeps.
 func (m *Memory) Each(shard int, visit func(ref Ref, touched time.Time, state []byte) error) (position uint64, err error) {

@@ -101,14 +101,13 @@ func (c *class) last() uint32 {
 	return uint32(c.tail<<chunkBits | (c.used - 1))
 }
 
-// move fills the hole at block with the class's last block, whose key it returns.
-func (c *class) move(block, last uint32) Key {
+// move fills the hole at block with the class's last block.
+func (c *class) move(block, last uint32) {
 	if c.size > chunkMax/2 { // a chunk is a block
 		c.chunks[block>>chunkBits], c.chunks[last>>chunkBits] = c.chunks[last>>chunkBits], c.chunks[block>>chunkBits]
 	} else {
 		copy(c.block(block), c.block(last))
 	}
-	return keyOf(c.block(block))
 }
 
 // drop gives up the last block, and returns how many bytes that has set free. One empty chunk may be kept, a

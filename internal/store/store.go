@@ -120,8 +120,7 @@ type Lease struct {
 	States  [][]byte
 	Changed []bool // the states that Advance stores
 
-	At    time.Time // when the states are touched; zero: when Advance is called
-	Token any       // the store's own; Memory does not use it
+	At time.Time // when the states are touched; zero: when Advance is called
 
 	held   bool
 	order  []int32 // refs by key, so by shard
