@@ -99,9 +99,7 @@ func (r *Replay) keep(name string) error {
 func (r *Replay) known() []string {
 	names := []string{idColumn, labelColumn, labelTimeColumn}
 	for _, f := range r.plan.Fields {
-		if !slices.Contains(names, f.Name) {
-			names = append(names, f.Name)
-		}
+		names = append(names, f.Name)
 	}
 	return names
 }

@@ -64,7 +64,6 @@ func (r *Replay) schema(names []string) ([]column, error) {
 
 func (r *Replay) column(name string) column {
 	c := column{name: name, keep: slices.IndexFunc(r.kept, func(k kept) bool { return k.name == name })}
-	// A field may bear one of these names: then it is the field.
 	if c.field = r.plan.Field(name); c.field >= 0 {
 		c.role, c.spec = field, &r.plan.Fields[c.field]
 		return c
