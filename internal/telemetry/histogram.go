@@ -9,9 +9,9 @@ import (
 // A Histogram counts values in fixed buckets and keeps their sum.
 type Histogram struct {
 	shards *shards
-	bounds []float64 // upper bounds, inclusive, positive, ascending; one more bucket lies above the last
+	bounds []float64 // upper bounds, inclusive, ascending; one more bucket lies above the last
 	first  uint64    // slot of bounds[0]
-	start  []uint8   // by slot from first: the lowest bucket that a value of the slot can be in
+	start  []uint8   // by slot from first: the lowest bucket that a value of the slot can be in; nil: a bound is not positive
 	stride int
 	words  []atomic.Uint64 // for each shard: the sum's float64 bits, then the buckets, then padding
 }
@@ -24,7 +24,7 @@ func newHistogram(s *shards, bounds []float64) *Histogram {
 	h := &Histogram{shards: s, bounds: bounds, first: math.Float64bits(bounds[0]) >> slotShift}
 	last := math.Float64bits(bounds[len(bounds)-1]) >> slotShift
 	bucket := uint8(0)
-	for slot := h.first; slot <= last; slot++ {
+	for slot := h.first; bounds[0] > 0 && slot <= last; slot++ {
 		for bounds[bucket] < math.Float64frombits(slot<<slotShift) {
 			bucket++
 		}
@@ -64,7 +64,10 @@ func (h *Histogram) bucket(v float64) int {
 	if v > h.bounds[len(h.bounds)-1] {
 		return len(h.bounds)
 	}
-	i := int(h.start[math.Float64bits(v)>>slotShift-h.first])
+	i := 0
+	if h.start != nil {
+		i = int(h.start[math.Float64bits(v)>>slotShift-h.first])
+	}
 	for v > h.bounds[i] {
 		i++
 	}

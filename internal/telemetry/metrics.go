@@ -19,6 +19,7 @@ type Metrics struct {
 	State    State
 	Journal  Journal
 	Labels   Labels
+	Access   Access
 
 	requests     *family[*Counter]
 	latency      *family[*Histogram]
@@ -33,6 +34,9 @@ type Metrics struct {
 	forgotten    *family[*Counter]
 	policies     *family[*Counter]
 	performance  performance
+
+	shadowEvents, shadowChanged *family[*Counter]
+	shadowShift                 *family[*Histogram]
 
 	codes    codes
 	families []reader
@@ -88,7 +92,7 @@ func New(o Options) *Metrics {
 
 	m.InFlight = inFlight.with()
 	m.Stages = Stages{
-		Decode: stages.with("decode"), Score: stages.with("score"), Journal: stages.with("journal"), Encode: stages.with("encode"),
+		Admit: stages.with("admit"), Decode: stages.with("decode"), Score: stages.with("score"), Journal: stages.with("journal"), Encode: stages.with("encode"),
 	}
 	build.with(o.Version, o.Revision, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH).Set(1)
 	m.families = []reader{
@@ -97,6 +101,8 @@ func New(o Options) *Metrics {
 	}
 	m.families = append(m.families, m.addState(counter, gauge, histogram(stageBounds()))...)
 	m.families = append(m.families, m.addPerformance(gauge)...)
+	m.families = append(m.families, m.addAccess(counter, gauge)...)
+	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)
 	m.Route(OtherRoute)
 	return m
 }
@@ -128,7 +134,7 @@ func scoreBounds() []float64 {
 
 // Stages times the parts of a request.
 type Stages struct {
-	Decode, Score, Journal, Encode *Histogram
+	Admit, Decode, Score, Journal, Encode *Histogram
 }
 
 // OtherRoute is the route of every request whose path is not served.

@@ -126,6 +126,9 @@ func (m *Metrics) Performance(model, version, age string) Performance {
 	}
 }
 
+// ForgetPerformance drops the figures of a version that is not served.
+func (m *Metrics) ForgetPerformance(model, version string) { m.performance.drop(model, version) }
+
 // Ages are the ages by which performance is told.
 func Ages() []string { return []string{"0-7d", "7-30d", "30-90d", "all"} }
 

@@ -227,7 +227,7 @@ func TestHistogram(t *testing.T) {
 	s := newShards(4)
 	layouts := map[string][]float64{
 		"requests": requestBounds(), "stages": stageBounds(), "scores": scoreBounds(),
-		"one bound": {3}, "close bounds": {1, 1.0000001, 1.0000002, 1.1, 1000},
+		"shifts": shiftBounds(), "one bound": {3}, "close bounds": {1, 1.0000001, 1.0000002, 1.1, 1000},
 	}
 	for name, bounds := range layouts {
 		t.Run("values fall where a plain search puts them: "+name, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestHistogram(t *testing.T) {
 			}
 			r := rand.New(rand.NewPCG(1, 2))
 			for range 10_000 {
-				values = append(values, math.Exp(r.Float64()*30-20), r.Float64())
+				values = append(values, math.Exp(r.Float64()*30-20), r.Float64(), -r.Float64())
 			}
 			for _, v := range values {
 				if got, want := h.bucket(v), sort.SearchFloat64s(bounds, v); got != want {

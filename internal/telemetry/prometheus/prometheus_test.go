@@ -68,7 +68,7 @@ func TestHandler(t *testing.T) {
 			"besra_requests_total":               34, // two routes, 17 codes
 			"besra_request_seconds":              2,
 			"besra_requests_in_flight":           1,
-			"besra_stage_seconds":                4,
+			"besra_stage_seconds":                5,
 			"besra_rows_scored_total":            1,
 			"besra_decisions_total":              3,
 			"besra_score":                        1,

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package auth
+
+import (
+	"io/fs"
+	"os"
+)
+
+// keepOwner does nothing: there are no owners, or a directory's files inherit theirs.
+func keepOwner(*os.File, fs.FileInfo) error { return nil }
+
+// syncDir does nothing: the system keeps names by itself, and has no call for it.
+func syncDir(string) error { return nil }
