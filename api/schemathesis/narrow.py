@@ -7,6 +7,7 @@ from it is refused. With the model's own filled in, what it allows must be answe
 """
 
 import json
+import os
 import sys
 import urllib.request
 
@@ -32,7 +33,8 @@ def text(least):
 
 
 def get(path):
-    with urllib.request.urlopen(sys.argv[1] + path) as answer:
+    request = urllib.request.Request(sys.argv[1] + path, headers={"X-API-Key": os.environ.get("BESRA_KEY", "")})
+    with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 
 

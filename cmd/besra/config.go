@@ -57,7 +57,11 @@ func settingsFile(c app.Config, from app.Origins) string {
 		if nested {
 			indent = "  "
 		}
-		line := fmt.Sprintf("%s%s: %s", indent, name, plain(s.Value.String()))
+		value := s.Value.String()
+		if s.Plain() {
+			value = plain(value)
+		}
+		line := strings.TrimRight(indent+name+": "+value, " ")
 		if o := from[s.Name]; o != "" {
 			line = fmt.Sprintf("%-40s # %s", line, o)
 		}

@@ -65,6 +65,7 @@ func runDemo(ctx context.Context, e *environ, v *verb, args []string) error {
 func demoConfig() app.Config {
 	c := app.Defaults()
 	c.Listen = "127.0.0.1:0"
+	c.Admin.Listen = "" // there is nothing to change
 	c.State.Bytes = demoState
 	return c
 }

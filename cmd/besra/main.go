@@ -38,9 +38,11 @@ func verbs() []*verb {
 		verifyVerb(),
 		bundleVerb(),
 		policyVerb(),
+		keysVerb(),
 		simulateVerb(),
 		loadVerb(),
 		stateVerb(),
+		modelsVerb(),
 		configVerb(),
 		versionVerb(),
 	}

@@ -67,9 +67,6 @@ func runPolicy(ctx context.Context, e *environ, v *verb, args []string) error {
 	switch {
 	case err != nil:
 		return err
-	case len(args) == 0:
-		v.usage(e.stdout, fs)
-		return nil
 	case len(rest) == 0:
 		return usagef("say what to do: fit")
 	case rest[0] != "fit":

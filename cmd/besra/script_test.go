@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "replace": replace, "start": start, "end": end, "ask": ask, "until": until,
+			"exits": exits, "replace": replace, "start": start, "end": end, "ask": ask, "until": until, "address": adminIs,
 		},
 	})
 }
@@ -101,6 +101,9 @@ const patience = 30 * time.Second
 
 // address is how a program tells where it serves.
 var address = regexp.MustCompile(`http://[][0-9.:]+`)
+
+// adminAddress is how it tells where operators are served.
+var adminAddress = regexp.MustCompile(`"admin":"http://([][0-9.:]+)"`)
 
 // start starts a server, sets $URL and $ADDRESS when it says where it serves, and lets it run: start besra serve ….
 // Its output goes to the files stdout.log and stderr.log.
@@ -206,4 +209,13 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("waited in vain for %s", strings.Join(args, " "))
+}
+
+// adminIs sets $ADMIN to the address at which the server serves operators, once it has said so: address.
+func adminIs(ts *testscript.TestScript, _ bool, _ []string) {
+	listens := adminAddress.FindStringSubmatch(ts.ReadFile(ts.Value(backgroundKey{}).(*background).stderr))
+	if listens == nil {
+		ts.Fatalf("it does not say where it serves operators")
+	}
+	ts.Setenv("ADMIN", listens[1])
 }

@@ -57,9 +57,7 @@ func runServe(ctx context.Context, e *environ, v *verb, args []string) error {
 	for _, m := range a.Models() {
 		log.Info("serving", "model", m.Name, "version", m.Version, "proven", m.Proven)
 	}
-	if c.Insecure {
-		log.Warn("nobody who calls is authenticated", "insecure", true)
-	}
-	log.Info("listening", slog.String("url", "http://"+l.Addr().String()))
+	a.Warn(l)
+	log.Info("listening", slog.String("url", a.URL(l)))
 	return a.Serve(ctx, l)
 }

@@ -30,7 +30,10 @@ not be running there. PATH names its models, as for serve.
   besra state inspect card c_17 --state-dir state     the histories that c_17 is in, and how long they are
   besra state export card c_17 --state-dir state      everything, as JSON lines: histories, and events that the journal has
   besra state forget card c_17 --state-dir state      erases them, from the journal, too
-  besra state hash card c_17 --state-dir state        the hash, as lists of a policy spell it`,
+  besra state hash card c_17 --state-dir state        the hash, as lists of a policy spell it
+
+Each tenant has histories of its own: say --tenant for one, and repeat the command for each that may have sent
+events of the entity.`,
 		run: runState,
 	}
 }
@@ -38,6 +41,8 @@ not be running there. PATH names its models, as for serve.
 func runState(ctx context.Context, e *environ, v *verb, args []string) error {
 	fs := v.flags()
 	settings := addSettings(fs, app.Defaults())
+	var tenant string
+	fs.StringVar(&tenant, "tenant", "", "whose events: the `tenant` of the keys and tokens that sent them (default: those without one)")
 	rest, err := v.parse(e, fs, args)
 	if err != nil {
 		return err
@@ -71,7 +76,7 @@ func runState(ctx context.Context, e *environ, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
-	subjects, err := r.Subjects(field, value)
+	subjects, err := r.Subjects(tenant, field, value)
 	for _, s := range subjects {
 		switch rest[0] {
 		case "inspect":

@@ -2,19 +2,20 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/besra-ml/besra/api"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/gateway"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/listen"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
@@ -34,11 +35,20 @@ type App struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 	models  *registry.Registry
+	stock   stock
 	watcher *policy.Watcher // nil: no policy is given apart
 	hasher  *entity.Hasher
 	history *history.History
+	shadow  *score.Shadow // nil: there are no challengers
 	gateway *gateway.Gateway
+	access  access
+	tls     *listen.TLS // nil: connections are not encrypted
+	clients listen.Addresses
+	trusted []netip.Prefix // proxies
 	stage   atomic.Int32
+
+	deciding sync.Mutex // held while policies change, or the models that they decide for
+	policies policy.Set
 
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
@@ -59,16 +69,19 @@ func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 
 func assemble(a *App, b Backends, paths []string) (*App, error) {
 	c, log := a.config, a.log
-	pins := map[string]int{}
-	models, err := a.load(b.Demo, paths, pins)
-	if err != nil {
+	if err := a.readPolicies(); err != nil {
 		return nil, err
 	}
-	if a.models, err = registry.New(models, pins); err != nil {
+	if err := a.take(b.Demo, paths); err != nil {
 		return nil, err
 	}
-	a.checkLists()
-	if err := a.warm(); err != nil {
+	if len(a.stock.shelves) > 0 && c.Models.Poll <= 0 {
+		return nil, fmt.Errorf("models.poll: a directory of models cannot be watched every %v", c.Models.Poll)
+	}
+	if err := a.serve(); err != nil {
+		return nil, err
+	}
+	if err := a.openAccess(); err != nil {
 		return nil, err
 	}
 	if err := a.openState(); err != nil {
@@ -78,6 +91,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		a.recovered.Store(true)
 		a.stage.Store(ready)
 	}
+	a.shadow = a.newShadow()
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
 		Hasher:        a.hasher,
@@ -85,11 +99,17 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		CardNumbers:   c.State.CardNumbers,
 		Recovering:    func() bool { return !a.recovered.Load() },
 		Scorer:        a.scorer(),
+		Shadow:        a.shadow.Status,
 		Metrics:       a.metrics,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
 		Log:           log,
 		Ready:         a.isReady,
+		Admission:     a.access.admission,
+		Certificate:   a.certificate(),
+		Address:       a.clients.Of,
+		Deadline:      c.Limits.Deadline,
+		BatchDeadline: c.Limits.BatchDeadline,
 		MaxBody:       c.Limits.Body,
 		MaxBatchBody:  c.Limits.BatchBody,
 		MaxBatch:      int(c.Limits.Batch),
@@ -100,21 +120,22 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 
 // scorer stacks the scorers. A batch meets them from the last line up.
 func (a *App) scorer() score.Scorer {
+	late := a.config.Limits.OnDeadline == "fallback"
 	s := score.Direct()                               // margin, value, decision
-	s = score.Recorded(s, a.history, a.log)           // row from history; event, answer and history become one record
+	s = score.Timely(s)                               // what cannot be done in time is not begun
+	s = score.Recorded(s, a.history, a.shadow, a.log) // row from history; event, answer and history become one record
 	s = score.Replayed(s, a.history.Store, a.metrics) // a repeated event gets its first answer
+	s = score.Overdue(s, late, a.metrics)             // what is late fails, or the policy's fallback decides
 	return score.Measured(s, a.metrics)               // outermost, so that it sees replays, too
 }
 
-// warm predicts a row with every model, so that ready means that scoring works. It leaves out what counts: a
-// made-up row is nobody's.
-func (a *App) warm() error {
-	for _, m := range a.models.Models() {
-		row := make([]float64, len(m.Columns))
-		margins, values := make([]float64, m.Outputs), make([]float64, m.Values)
-		if err := errors.Join(m.Engine.Margin64(margins, row), m.Engine.Apply(values, margins)); err != nil {
-			return fmt.Errorf("model %s@%d: %w", m.Name, m.Version, err)
-		}
+// warm predicts a row with a model, so that ready means that scoring works. It leaves out what counts: a made-up row
+// is nobody's.
+func warm(m *registry.Model) error {
+	row := make([]float64, len(m.Columns))
+	margins, values := make([]float64, m.Outputs), make([]float64, m.Values)
+	if err := errors.Join(m.Engine.Margin64(margins, row), m.Engine.Apply(values, margins)); err != nil {
+		return fmt.Errorf("model %s: %w", m, err)
 	}
 	return nil
 }
@@ -143,38 +164,3 @@ func (c Config) Memory() int64 {
 
 // Models returns the models that are served.
 func (a *App) Models() []*registry.Model { return a.models.Models() }
-
-// Listen opens the address to serve on. Beyond loopback it refuses, since nobody is authenticated there,
-// unless the settings insist.
-func (a *App) Listen(ctx context.Context) (net.Listener, error) {
-	if a.config.Listen == "" {
-		return nil, errors.New("listen: want an address such as 127.0.0.1:8080")
-	}
-	addr, err := net.ResolveTCPAddr("tcp", a.config.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, unwrapNet(err))
-	}
-	if !addr.IP.IsLoopback() && !a.config.Insecure {
-		return nil, fmt.Errorf("listen %s: nobody who calls is authenticated; "+
-			"serve on loopback (127.0.0.1), or say --insecure where something in front of besra does it", a.config.Listen)
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr.String())
-	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", a.config.Listen, unwrapNet(err))
-	}
-	return l, nil
-}
-
-// unwrapNet strips the words that net puts around an error, which name the address again.
-func unwrapNet(err error) error {
-	var op *net.OpError
-	var addr *net.AddrError
-	switch {
-	case errors.As(err, &op):
-		return op.Err
-	case errors.As(err, &addr):
-		return errors.New(addr.Err)
-	}
-	return err
-}

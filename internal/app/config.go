@@ -3,14 +3,22 @@ package app
 import (
 	"flag"
 	"time"
+
+	"github.com/besra-ml/besra/internal/auth"
 )
 
 // A Config is every setting of the service, with its default in [Defaults].
 type Config struct {
 	Listen          string
 	Insecure        bool
+	Admin           AdminConfig
 	Models          ModelsConfig
+	Shadow          map[string]int // the challenger of each model, by name
+	ShadowSample    float64        // share of events that challengers score, too
 	Policy          string
+	TLS             TLSConfig
+	Auth            AuthConfig
+	Proxy           ProxyConfig
 	State           StateConfig
 	Replay          ReplayConfig
 	UnknownFeatures string
@@ -23,6 +31,34 @@ type Config struct {
 type ModelsConfig struct {
 	Dir  string
 	Poll time.Duration
+}
+
+// AdminConfig says where models are changed.
+type AdminConfig struct {
+	Listen string // "": nowhere
+}
+
+// TLSConfig names the files of certificates; without any, connections are not encrypted.
+type TLSConfig struct {
+	Cert, Key  string
+	ClientCA   string // who signs clients' certificates; "": none are asked for
+	ClientAuth string // whether every client must have one
+	CRL        string // certificates that were revoked
+}
+
+// AuthConfig says who may ask. With nothing in it nobody is authenticated.
+type AuthConfig struct {
+	Keys string        // the file of keys
+	JWT  []auth.Issuer // whose tokens are taken
+}
+
+// On reports whether clients are authenticated.
+func (c AuthConfig) On() bool { return c.Keys != "" || len(c.JWT) > 0 }
+
+// ProxyConfig says whom to believe about where a client is.
+type ProxyConfig struct {
+	Trusted  []string // addresses and prefixes of proxies
+	Protocol bool     // they speak the PROXY protocol
 }
 
 // StateConfig says how what is remembered is kept.
@@ -50,6 +86,11 @@ type LimitsConfig struct {
 	Body      int64
 	Batch     int64
 	BatchBody int64
+
+	Deadline, BatchDeadline time.Duration
+	OnDeadline              string
+	Concurrency             string         // adaptive, off, or a number of requests
+	Models                  map[string]int // most requests in flight for a model, by name
 }
 
 // TimeoutsConfig bounds how long a client may take.
@@ -67,19 +108,31 @@ func Defaults() Config {
 	return Config{
 		Listen:          "127.0.0.1:8080",
 		UnknownFeatures: "refuse",
+		Admin:           AdminConfig{Listen: "127.0.0.1:8082"},
 		Models:          ModelsConfig{Poll: 5 * time.Second},
+		ShadowSample:    0.1,
+		TLS:             TLSConfig{ClientAuth: "optional"},
 		State: StateConfig{
 			Bytes: 1 << 30, Fsync: "interval", FsyncInterval: 100 * time.Millisecond, OnFailure: "refuse",
 			Deadline: time.Second, Snapshot: 10 * time.Minute, Keep: 10 << 30,
 		},
 		Replay: ReplayConfig{TTL: 24 * time.Hour, Bytes: 256 << 20},
-		Limits: LimitsConfig{Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20},
+		Limits: LimitsConfig{
+			Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20,
+			Deadline: 100 * time.Millisecond, BatchDeadline: 10 * time.Second, OnDeadline: "fail", Concurrency: "adaptive",
+		},
 		Timeouts: TimeoutsConfig{
 			Header: 5 * time.Second, Body: 10 * time.Second, Answer: 20 * time.Second,
 			Idle: 2 * time.Minute, Drain: 25 * time.Second,
 		},
 		Log: LogConfig{Level: "info"},
 	}
+}
+
+// Plain reports whether the setting is one word, and not a map or a list, which is YAML already.
+func (s Setting) Plain() bool {
+	_, node := s.Value.(nodeValue)
+	return !node
 }
 
 // A Setting is one value of a [Config], by the name that the settings file gives it. The flag for
@@ -93,11 +146,23 @@ type Setting struct {
 // Settings lists the settings of c; setting a Value changes c.
 func (c *Config) Settings() []Setting {
 	return []Setting{
-		{"listen", text(&c.Listen), "`address` to serve on; beyond loopback it needs --insecure"},
+		{"listen", text(&c.Listen), "`address` to serve on; beyond loopback it needs auth, or --insecure"},
 		{"insecure", boolean(&c.Insecure), "serve without authentication beyond loopback: behind a mesh, in a container"},
+		{"admin.listen", text(&c.Admin.Listen), "`address` where models are changed; empty: nowhere"},
 		{"models.dir", text(&c.Models.Dir), "`directory` of models, <name>/<version>/"},
-		{"models.poll", duration(&c.Models.Poll), "`time` from one look for changes of the policy to the next"},
+		{"models.poll", duration(&c.Models.Poll), "`time` from one look for changes of models, policy, keys and certificates to the next"},
+		{"shadow", counts(&c.Shadow), "challengers that score beside the live versions: {fraud: 4}, a `map` from model to version"},
+		{"shadow_sample", share(&c.ShadowSample), "`share` of events that challengers score, too, 0 to 1"},
 		{"policy", text(&c.Policy), "policy `file` that wins over the bundles' own; changes are taken as they come"},
+		{"tls.cert", text(&c.TLS.Cert), "`file` of the certificate, PEM; with it connections are encrypted; changes are taken as they come"},
+		{"tls.key", text(&c.TLS.Key), "`file` of the certificate's key, PEM"},
+		{"tls.client_ca", text(&c.TLS.ClientCA), "`file` of the authorities that sign clients' certificates, PEM"},
+		{"tls.client_auth", choice(&c.TLS.ClientAuth, "optional", "require"), "whether clients must have a certificate, optional or require: a `word`"},
+		{"tls.crl", text(&c.TLS.CRL), "`file` of revoked certificates, PEM or DER"},
+		{"auth.keys", text(&c.Auth.Keys), "`file` of API keys (besra keys); changes are taken as they come"},
+		{"auth.jwt", yaml(&c.Auth.JWT, auth.ReadIssuers, auth.FormatIssuers), "`list` of issuers whose tokens are taken: [{issuer: https://id.example.com, audience: besra}]"},
+		{"proxy.trusted", texts(&c.Proxy.Trusted), "`list` of proxies' addresses that are believed about where a client is: [10.0.0.0/8]"},
+		{"proxy.protocol", boolean(&c.Proxy.Protocol), "these proxies speak the PROXY protocol; without it X-Forwarded-For is read"},
 		{"state.dir", text(&c.State.Dir), "`directory` of the journal; without it everything is in memory only"},
 		{"state.bytes", size(&c.State.Bytes), "most memory of entities' histories, a `size`"},
 		{"state.entity_key_file", text(&c.State.EntityKeyFile), "`file` of the key of entities' hashes (default: made once, in state.dir)"},
@@ -114,6 +179,11 @@ func (c *Config) Settings() []Setting {
 		{"limits.body", size(&c.Limits.Body), "largest request body, a `size` such as 1MiB"},
 		{"limits.batch", count(&c.Limits.Batch), "most events in a batch, a `number`"},
 		{"limits.batch_body", size(&c.Limits.BatchBody), "largest body of a batch, a `size`"},
+		{"limits.deadline", duration(&c.Limits.Deadline), "`time` in which a request is answered; X-Request-Timeout-Ms can shorten it"},
+		{"limits.batch_deadline", duration(&c.Limits.BatchDeadline), "`time` in which a batch is answered"},
+		{"limits.on_deadline", choice(&c.Limits.OnDeadline, "fail", "fallback"), "what becomes of a request past its deadline: fail (504), or fallback, the policy's decision: a `word`"},
+		{"limits.concurrency", concurrency(&c.Limits.Concurrency), "most requests in flight: adaptive, off, or a `number`"},
+		{"limits.models", counts(&c.Limits.Models), "most requests in flight for a model: {fraud: 64}, a `map`"},
 		{"timeouts.header", duration(&c.Timeouts.Header), "`time` a client has for its request's headers"},
 		{"timeouts.body", duration(&c.Timeouts.Body), "`time` a client has for a whole request"},
 		{"timeouts.answer", duration(&c.Timeouts.Answer), "`time` from a request's headers to the end of its answer"},

@@ -208,7 +208,7 @@ func TestAHundredMegabytesAreRefused(t *testing.T) {
 			if c.chunked {
 				length = "Transfer-Encoding: chunked"
 			}
-			w.send("POST " + c.path + " HTTP/1.1\r\nHost: besra\r\nContent-Type: application/json\r\n" + length + "\r\n\r\n")
+			w.send("POST " + c.path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + length + "\r\n\r\n")
 			sent := make(chan int)
 			go func() { sent <- w.flood(huge, c.chunked) }()
 			resp, body := w.answer()
@@ -320,11 +320,11 @@ func TestWhatIsNotARouteIsAProblem(t *testing.T) {
 		{"GET", "/v1/models/fraud@9", 404, "no-such-version", ""},
 		{"POST", "/v2/models/fraud/infer", 404, "no-such-route", ""},
 		{"OPTIONS", "*", 404, "no-such-route", ""},
-		{"CONNECT", "example.com:443", 404, "no-such-route", ""},
+		{"CONNECT", "192.0.2.1:443", 404, "no-such-route", ""},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
 			w := dial(t, s)
-			w.send(c.method + " " + c.path + " HTTP/1.1\r\nHost: besra\r\nContent-Length: 0\r\n\r\n")
+			w.send(c.method + " " + c.path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
 			resp, body := w.answer()
 			refused(t, resp.StatusCode, body, c.status, c.code)
 			if got := resp.Header.Get("Allow"); got != c.allow {
@@ -342,14 +342,14 @@ func TestRequestsThatAreNoHTTP(t *testing.T) {
 	s := start(t, nil)
 	for name, text := range map[string]string{
 		"garbage":              "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-		"a header too long":    "GET /livez HTTP/1.1\r\nHost: besra\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
-		"headers too many":     "GET /livez HTTP/1.1\r\nHost: besra\r\n" + strings.Repeat("X-Y: z\r\n", 8<<10) + "\r\n",
-		"two lengths":          "POST /v1/score HTTP/1.1\r\nHost: besra\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-		"a negative length":    "POST /v1/score HTTP/1.1\r\nHost: besra\r\nContent-Length: -1\r\n\r\n",
-		"a length of 2^64":     "POST /v1/score HTTP/1.1\r\nHost: besra\r\nContent-Length: 18446744073709551616\r\n\r\n",
+		"a header too long":    "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+		"headers too many":     "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat("X-Y: z\r\n", 8<<10) + "\r\n",
+		"two lengths":          "POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+		"a negative length":    "POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+		"a length of 2^64":     "POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551616\r\n\r\n",
 		"no host":              "GET /livez HTTP/1.1\r\n\r\n",
-		"a header with a NUL":  "GET /livez HTTP/1.1\r\nHost: besra\r\nX: \x00\r\n\r\n",
-		"a chunk that is none": "POST /v1/score HTTP/1.1\r\nHost: besra\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"a header with a NUL":  "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: \x00\r\n\r\n",
+		"a chunk that is none": "POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := dial(t, s)

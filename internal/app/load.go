@@ -87,6 +87,10 @@ func section(prefix string, settings []Setting, path string, from Origins) stric
 			continue
 		}
 		known[rest] = func(n strictyaml.Node) error {
+			if v, ok := s.Value.(nodeValue); ok {
+				from[s.Name] = fmt.Sprintf("%s:%d", path, n.Line())
+				return v.setNode(n)
+			}
 			text, err := n.Text()
 			if err != nil {
 				return err

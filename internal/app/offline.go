@@ -39,8 +39,8 @@ func OpenRemembered(ctx context.Context, c Config, b Backends, paths []string, l
 // History returns all that is remembered.
 func (r *Remembered) History() *history.History { return r.a.history }
 
-// Subjects returns an entity in the streams of all models whose events have the field.
-func (r *Remembered) Subjects(field, value string) ([]history.Subject, error) {
+// Subjects returns an entity in the streams of a tenant, of all models whose events have the field.
+func (r *Remembered) Subjects(tenant, field, value string) ([]history.Subject, error) {
 	var all []history.Subject
 	for _, name := range r.a.models.Names() {
 		p := r.a.models.Plan(name)
@@ -49,7 +49,7 @@ func (r *Remembered) Subjects(field, value string) ([]history.Subject, error) {
 		}
 		if i := p.Field(field); i >= 0 && p.Fields[i].Type == feature.Entity {
 			all = append(all, history.Subject{
-				Stream: history.Stream{Model: name, Plan: p}, Field: field,
+				Stream: history.Stream{Tenant: tenant, Model: name, Plan: p}, Field: field,
 				Hash: feature.Hash(r.a.hasher.Hash(field, []byte(value))),
 			})
 		}

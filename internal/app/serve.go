@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/besra-ml/besra/internal/listen"
 )
 
 // maxHeader bounds a request's headers, in bytes. net/http adds 4096.
@@ -24,20 +26,25 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	t := a.config.Timeouts
 	var unused unusedConns
 	s := &http.Server{
-		Handler:           a.gateway,
+		Handler:           listen.CloseAfterChunks(a.certified(a.gateway)),
 		ReadHeaderTimeout: t.Header,
 		ReadTimeout:       t.Body,
 		WriteTimeout:      t.Answer,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeader,
 		ConnState:         unused.track,
+		HTTP2:             http2(t),
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what clients do wrong
 
 		DisableGeneralOptionsHandler: true, // OPTIONS * is counted as any other request is
 	}
+	admins, err := a.listenAdmin(ctx)
+	if err != nil {
+		return errors.Join(err, l.Close(), a.closeState())
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
-	beside, failed := a.beside(ctx)
+	go func() { ended <- s.Serve(a.front(l)) }()
+	beside, failed := a.beside(ctx, admins)
 	select {
 	case err := <-ended:
 		return errors.Join(fmt.Errorf("serve %s: %w", l.Addr(), err), beside(), a.closeState())
@@ -48,7 +55,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	a.log.Info("stopping", "in_flight", a.metrics.InFlight.Value())
 	a.stage.Store(stopping)
 	a.gateway.Drain()
-	err := l.Close()
+	err = l.Close()
 	if e := <-ended; !errors.Is(e, net.ErrClosed) {
 		err = errors.Join(err, e)
 	}
@@ -58,11 +65,13 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // beside does what goes on beside serving, until ctx ends: first what is remembered is recovered, then it is
-// tended, and the policy is watched. stop ends it, too, and waits for it; failed tells that recovery has failed.
-func (a *App) beside(ctx context.Context) (stop func() error, failed <-chan error) {
+// tended and models are watched; policy, keys and certificates are watched, operators served and challengers asked all
+// the time. stop ends it, too, and waits for it, for watching no longer than timeouts.drain; failed tells that recovery has
+// failed.
+func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() error, failed <-chan error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var team sync.WaitGroup
-	fail := make(chan error, 1)
+	fail, recovered, watched := make(chan error, 1), make(chan struct{}), make(chan struct{})
 	if a.history.Journal == nil {
 		a.log.Info("what is remembered is in memory only; state.dir makes it durable")
 	}
@@ -74,12 +83,44 @@ func (a *App) beside(ctx context.Context) (stop func() error, failed <-chan erro
 		if a.stage.CompareAndSwap(recovering, ready) {
 			a.log.Info("ready")
 		}
+		close(recovered)
 		a.tend(ctx)
 	})
+	go func() {
+		defer close(watched)
+		select {
+		case <-ctx.Done():
+		case <-recovered:
+			a.watchModels(ctx)
+		}
+	}()
 	if a.watcher != nil {
 		team.Go(func() { a.watcher.Run(ctx) })
 	}
-	return func() error { cancel(); team.Wait(); return nil }, fail
+	if a.tls != nil {
+		team.Go(func() { a.tls.Run(ctx) })
+	}
+	a.access.watch(ctx, &team)
+	if a.shadow != nil {
+		team.Go(func() { a.shadow.Run(ctx) })
+	}
+	stopAdmin := a.serveAdmin(admins)
+	return func() error {
+		cancel()
+		stopAdmin()
+		team.Wait()
+		a.await(watched)
+		return nil
+	}, fail
+}
+
+// await waits for a look at models to end, for a while: a file system that hangs must not keep besra from ending.
+func (a *App) await(watched <-chan struct{}) {
+	select {
+	case <-watched:
+	case <-time.After(a.config.Timeouts.Drain):
+		a.log.Warn("stopping while a look at the models goes on: it does not end", "waited", a.config.Timeouts.Drain.String())
+	}
 }
 
 // shutdown finishes what is in flight, or cuts it short when its time is over.

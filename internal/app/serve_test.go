@@ -26,7 +26,7 @@ func TestStoppingFinishesWhatIsInFlight(t *testing.T) {
 	}
 	s.inFlight(n)
 	idle := dial(t, s) // has asked something, and may ask again
-	idle.send("GET /livez HTTP/1.1\r\nHost: besra\r\n\r\n")
+	idle.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	idle.answer()
 
 	s.cancel()

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/entity"
-	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/journal"
 	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/store"
 )
 
@@ -33,6 +33,7 @@ func (a *App) openState() (err error) {
 		Store:    store.NewMemory(store.Options{Bytes: c.Bytes, ReplayBytes: a.config.Replay.Bytes, ReplayTTL: a.config.Replay.TTL}),
 		Continue: c.OnFailure == "continue", Deadline: c.Deadline, TTL: a.config.Replay.TTL,
 		Metrics: a.metrics, Log: a.log, Foreign: a.foreign,
+		Served: func(model string, version int) bool { return a.models.Set().Version(model, version) != nil },
 	}
 	outcomes := outcome.Options{Bytes: max(c.Bytes/8, 1<<20), Log: a.log}
 	if c.Dir != "" {
@@ -51,13 +52,7 @@ func (a *App) openState() (err error) {
 		o.Journal.Skip(o.Outcomes.Position()) // a disk that lost its last records may have kept their outcomes
 	}
 	a.history = history.New(o)
-	seen := map[*feature.Plan]bool{}
-	for _, m := range a.models.Models() {
-		if m.Plan != nil && !seen[m.Plan] {
-			seen[m.Plan] = true
-			a.history.Attach(m.Plan)
-		}
-	}
+	a.attach(new(registry.Set), a.models.Set())
 	a.history.Measure()
 	return nil
 }

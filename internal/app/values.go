@@ -85,7 +85,7 @@ type durationValue struct{ p *time.Duration }
 func duration(p *time.Duration) durationValue { return durationValue{p} }
 
 func (v durationValue) Set(s string) error {
-	d, err := parseDuration(s)
+	d, err := ParseDuration(s)
 	if err != nil || d <= 0 {
 		return errors.New("want a time such as 100ms, 5s or 7d")
 	}
@@ -100,8 +100,8 @@ func (v durationValue) String() string {
 	return formatDuration(*v.p)
 }
 
-// parseDuration is time.ParseDuration with whole days: 7d.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration is time.ParseDuration with whole days: 7d.
+func ParseDuration(s string) (time.Duration, error) {
 	days, ok := strings.CutSuffix(s, "d")
 	if !ok {
 		return time.ParseDuration(s)

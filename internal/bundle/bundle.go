@@ -40,6 +40,7 @@ var (
 	ErrIncomplete = errors.New("incomplete")                         // a listed file is absent, or not the one that was listed
 	ErrNotProven  = errors.New("does not reproduce its golden rows") // golden rows came out different
 	ErrBare       = errors.New("a bare model file has nothing to prove it by")
+	ErrNoBundle   = errors.New("is no bundle") // there is no manifest
 )
 
 // The files that a bundle may have beside its manifest and its model.
@@ -139,7 +140,7 @@ func openFolder(path string) (*Bundle, error) {
 		return nil, cause(err)
 	}
 	defer root.Close()
-	return Read(root.FS())
+	return Read(Files(root))
 }
 
 func openZip(path string) (*Bundle, error) {
@@ -196,18 +197,10 @@ func NameOf(path string) string {
 // Read reads a bundle from a file system that has bundle.yaml at its root, such as an embedded one.
 func Read(fsys fs.FS) (*Bundle, error) {
 	c := newContents(fsys)
-	data, err := c.all(manifestFile, strictyaml.MaxSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("is no bundle: it has no %s", manifestFile)
-	}
+	m, err := c.readManifest()
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseManifest(data)
-	if err != nil {
-		return nil, err
-	}
-	c.files = m.Files
 	b := &Bundle{Manifest: *m}
 	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readEvents, b.readPolicy, (*contents).rest} {
 		if err := read(c); err != nil {
@@ -217,6 +210,42 @@ func Read(fsys fs.FS) (*Bundle, error) {
 	b.Digest = c.digest()
 	b.Notes = append(b.Notes, c.notes...)
 	return b, nil
+}
+
+// Digest returns what Read finds as the Digest of a bundle, without reading its model: whether its files are still those
+// that were read.
+func Digest(fsys fs.FS) (string, error) {
+	c := newContents(fsys)
+	if _, err := c.readManifest(); err != nil {
+		return "", err
+	}
+	for _, path := range []string{rowsFile, marginFile, valueFile, leafFile, featuresFile, policyFile} {
+		if _, listed := c.files[path]; listed || !c.has(path) {
+			continue
+		}
+		if err := c.use(path, func(io.Reader, int64) error { return nil }); err != nil {
+			return "", err
+		}
+	}
+	if err := c.rest(); err != nil {
+		return "", err
+	}
+	return c.digest(), nil
+}
+
+func (c *contents) readManifest() (*Manifest, error) {
+	data, err := c.all(manifestFile, strictyaml.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: it has no %s", ErrNoBundle, manifestFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(data)
+	if err == nil {
+		c.files = m.Files
+	}
+	return m, err
 }
 
 // readModel reads the model, and what the manifest says of it.

@@ -299,3 +299,50 @@ func TestULP(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDigestIsFoundWithoutTheModel(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "1")
+	if err := os.CopyFS(dir, os.DirFS("../../models/fraud/1")); err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(dir, "bundle.yaml")
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func() string {
+		t.Helper()
+		b, err := bundle.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := bundle.Digest(os.DirFS(dir))
+		if err != nil || got != b.Digest {
+			t.Errorf("%s, %v; want %s", got, err, b.Digest)
+		}
+		return got
+	}
+	before := check()
+	var kept []string // files that are not listed count, too
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, "golden/value.csv:") && !strings.Contains(line, "policy.yaml:") {
+			kept = append(kept, line)
+		}
+	}
+	if err := os.WriteFile(manifest, []byte(strings.Join(kept, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	between := check()
+	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte("besra: 1\nversion: other\ncutoffs: {review: 0.5}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if after := check(); after == between || between == before {
+		t.Error("the digest does not tell")
+	}
+	if err := os.Remove(filepath.Join(dir, "model.ubj")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bundle.Digest(os.DirFS(dir)); !errors.Is(err, bundle.ErrIncomplete) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -73,7 +73,7 @@ func (c *contents) use(path string, read func(r io.Reader, size int64) error) er
 
 // open opens a regular file and returns its size, beyond which it is not read.
 func (c *contents) open(path string) (fs.File, int64, error) {
-	info, err := fs.Stat(c.fsys, path) // before it is opened: a pipe would block
+	info, err := fs.Stat(c.fsys, path) // before it is opened: a pipe might block
 	if err != nil {
 		return nil, 0, err
 	}
@@ -81,7 +81,18 @@ func (c *contents) open(path string) (fs.File, int64, error) {
 		return nil, 0, errors.New("is not a regular file")
 	}
 	f, err := c.fsys.Open(path)
-	return f, info.Size(), err
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err = f.Stat() // it may be another by now
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("is not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
 }
 
 // all returns a whole file of at most limit bytes.

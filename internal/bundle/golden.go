@@ -32,7 +32,7 @@ func (b *Bundle) ReadGolden(dir string) error {
 		return fmt.Errorf("open %s: %w", dir, cause(err))
 	}
 	defer root.Close()
-	if err := b.golden(newContents(root.FS()), "."); err != nil {
+	if err := b.golden(newContents(Files(root)), "."); err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/feature"
@@ -65,7 +66,7 @@ func (m *memory) lose(t *testing.T, dir string, n number) {
 	t.Helper()
 	e, said := m.event(n), m.said(t, dir, n)
 	position, kept := m.commit(t, e, said)
-	if err := m.History().Wait(position); !errors.Is(err, history.ErrUnsaved) {
+	if err := m.History().Wait(position, time.Time{}); !errors.Is(err, history.ErrUnsaved) {
 		t.Fatalf("the disk is full, and the payment gets %v", err)
 	}
 	m.History().Undo(context.Background(), new(history.Turn), m.stream(), e, kept, said)
@@ -122,7 +123,7 @@ func (m *memory) label(t *testing.T, dir string, n number) (history.Labelled, er
 
 func (m *memory) wait(t *testing.T, position uint64) {
 	t.Helper()
-	if err := m.History().Wait(position); err != nil {
+	if err := m.History().Wait(position, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 }

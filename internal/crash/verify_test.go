@@ -4,6 +4,7 @@ package crash
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -116,7 +117,8 @@ func (l *load) verifyAll(s *server) {
 // A memory is what a server that is not running remembers.
 type memory struct {
 	*app.Remembered
-	plan *feature.Plan
+	model string
+	plan  *feature.Plan
 }
 
 // remember opens a state.dir as the service does; a new one, too.
@@ -140,11 +142,11 @@ func remember(dir string) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	subjects, err := m.Subjects("card", "c_1")
+	subjects, err := m.Subjects("", "card", "c_1")
 	if err != nil {
 		return nil, err
 	}
-	m.plan = subjects[0].Plan
+	m.model, m.plan = subjects[0].Model, subjects[0].Plan
 	return m, nil
 }
 
@@ -154,7 +156,8 @@ func (m *memory) states(t *testing.T) map[[16]byte]string {
 	s := m.History().Store
 	groups := map[int]*feature.Group{}
 	for _, g := range m.plan.Groups {
-		groups[s.Group(g.ID, time.Duration(g.Layout.Retention())*time.Millisecond)] = g
+		id := sha256.Sum256([]byte(string(g.ID[:]) + m.model))
+		groups[s.Group([16]byte(id[:16]), time.Duration(g.Layout.Retention())*time.Millisecond)] = g
 	}
 	all := map[[16]byte]string{}
 	for shard := range s.Shards() {

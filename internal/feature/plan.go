@@ -128,6 +128,28 @@ func (p *Plan) bind(defs []*Definition) {
 	}
 }
 
+// Equal reports whether p and q read events alike and keep the same histories, in whatever order. What people call
+// fields may differ.
+func (p *Plan) Equal(q *Plan) bool {
+	if len(p.Fields) != len(q.Fields) || len(p.Groups) != len(q.Groups) || len(p.checked) != len(q.checked) {
+		return false
+	}
+	for i := range p.Fields {
+		f := &p.Fields[i]
+		j := q.Field(f.Name)
+		if j < 0 || f.Type != q.Fields[j].Type || f.Decimals != q.Fields[j].Decimals || f.Required != q.Fields[j].Required ||
+			slices.Contains(p.checked, i) != slices.Contains(q.checked, j) {
+			return false
+		}
+	}
+	for _, g := range p.Groups {
+		if !slices.ContainsFunc(q.Groups, func(h *Group) bool { return h.ID == g.ID }) {
+			return false
+		}
+	}
+	return true
+}
+
 // Field returns the index of the named field, -1 when there is none.
 func (p *Plan) Field(name string) int {
 	if i, ok := p.byName[name]; ok {

@@ -83,6 +83,9 @@ func (g *Gateway) problems(ctx context.Context, c *call, request string) {
 // problem turns a scorer's error into a problem. What clients need not know is logged.
 func (g *Gateway) problem(ctx context.Context, err error, request string) *Problem {
 	var refused *score.ErrRefused
+	if p := g.refusal(ctx, err); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, score.ErrReused):
 		return eventReused.of("event_id", "an event with this id was scored, and it was another; nothing is changed")
@@ -90,6 +93,8 @@ func (g *Gateway) problem(ctx context.Context, err error, request string) *Probl
 		return missingFeature.of(refused.Field, refused.Detail)
 	case errors.As(err, &refused):
 		return outOfBounds.of(refused.Field, refused.Detail)
+	case errors.Is(err, score.ErrLate):
+		return deadlineExceeded.of("", "there was no time left to score it; nothing is kept")
 	case errors.Is(err, history.ErrUnsaved), errors.Is(err, history.ErrSlow):
 		g.Log.LogAttrs(ctx, slog.LevelError, "an answer could not be made durable",
 			slog.String("request", request), slog.Any("error", err))

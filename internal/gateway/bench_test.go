@@ -11,9 +11,11 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/rfc3339"
@@ -108,7 +110,7 @@ func demo(b *testing.B) *bundle.Bundle {
 }
 
 func stack(o *Options) score.Scorer {
-	s := score.Recorded(score.Direct(), o.History, o.Log)
+	s := score.Recorded(score.Direct(), o.History, nil, o.Log)
 	return score.Measured(score.Replayed(s, o.History.Store, o.Metrics), o.Metrics)
 }
 
@@ -123,11 +125,12 @@ func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Sco
 		b.Fatal(err)
 	}
 	h := history.New(history.Options{Store: store.NewMemory(store.Options{}), Outcomes: table, Metrics: m})
-	h.Attach(r.Plan("fraud"))
+	h.Attach("fraud", r.Plan("fraud"))
 	o := Options{
 		Registry: r, Metrics: m, History: h, Hasher: entity.NewHasher(entity.NewKey()),
 		Log: slog.New(slog.DiscardHandler), MaxBody: 1 << 20, Recovering: func() bool { return false },
 	}
 	o.Scorer = stack(&o)
+	o.admitAll(b, m, auth.Options{}, limit.Options{})
 	return New(o)
 }

@@ -23,12 +23,20 @@ type call struct {
 	scanner, inner      strictjson.Scanner
 	single, item, batch *strictjson.Members
 
+	visit    *visit
 	guess    *decoder // decodes the content as it is met; nil: it is passed over
 	decoding time.Duration
 }
 
 func newCall() *call {
 	return &call{single: singleMembers.Members(), item: itemMembers.Members(), batch: batchMembers.Members()}
+}
+
+// newCall returns the memory of a request of v's.
+func (g *Gateway) newCall(v *visit) *call {
+	c := g.calls.Get().(*call)
+	c.visit = v
+	return c
 }
 
 // keep bounds what an idle call may hold, in bytes of body and answer and in events.
@@ -42,7 +50,8 @@ func (g *Gateway) release(c *call) {
 	if cap(c.body) > keepBytes || cap(c.out) > keepBytes || cap(c.items) > keepEvents {
 		return
 	}
-	c.scored.Model, c.guess = nil, nil
+	c.scored.Forget()
+	c.guess, c.visit = nil, nil
 	c.digester.keep()
 	clear(c.void)
 	g.calls.Put(c)
@@ -52,7 +61,7 @@ func (g *Gateway) release(c *call) {
 // them: guessing so, one pass does it. When the guess fails it is forgotten, and the request is read again
 // with care: first what stands around the content, then the model, then the content by its schema.
 func (g *Gateway) read(c *call) *Problem {
-	if m := g.Registry.Only(); m != nil && m.Output >= 0 && g.guessed(c, m) {
+	if m := g.Registry.Only(); m != nil && m.Output >= 0 && c.visit.identity().Sees(m.Name) && g.guessed(c, m) {
 		g.identify(c)
 		return nil
 	}
@@ -84,7 +93,7 @@ func (g *Gateway) guessed(c *call, m *registry.Model) bool {
 	if err != nil {
 		return false
 	}
-	c.scored.Reset(m, 1)
+	c.reset(m, 1)
 	c.guess = d
 	p := c.readSingle()
 	c.guess = nil
@@ -95,8 +104,14 @@ func (g *Gateway) guessed(c *call, m *registry.Model) bool {
 	if !c.named {
 		return true
 	}
-	named, p := g.find(c.model)
+	named, p := g.find(c.visit, c.model)
 	return p == nil && named == m
+}
+
+// reset makes room for n events of model m, of the tenant who asks.
+func (c *call) reset(m *registry.Model, n int) {
+	c.scored.Reset(m, n)
+	c.scored.Tenant, c.scored.Deadline = c.visit.identity().Tenant, c.visit.ticket.Deadline
 }
 
 // decode resolves the model of a call and decodes its items.
@@ -111,7 +126,7 @@ func (g *Gateway) decode(c *call) *Problem {
 	}
 	defer d.release()
 	b := &c.scored
-	b.Reset(m, len(c.items))
+	c.reset(m, len(c.items))
 	for i, it := range c.items {
 		if c.void[i] == nil {
 			c.inner.ResetAt(c.body, it.content)
@@ -154,6 +169,9 @@ func (g *Gateway) identify(c *call) {
 // evaluate scores what was decoded; begun is when decoding was.
 func (g *Gateway) evaluate(ctx context.Context, c *call, begun time.Time) error {
 	b := &c.scored
+	if err := c.visit.ticket.Model(b.Model.Name); err != nil {
+		return err
+	}
 	b.Begun = time.Now()
 	c.decoding = b.Begun.Sub(begun)
 	g.Metrics.Stages.Decode.ObserveDuration(c.decoding)
@@ -171,7 +189,9 @@ func (g *Gateway) answer(w http.ResponseWriter, c *call) int {
 	if len(c.out) >= smallAnswer {
 		h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
 	}
-	g.Metrics.Stages.Encode.ObserveDuration(time.Since(c.scored.Begun) - c.scored.Took)
+	now := time.Now()
+	g.Metrics.Stages.Encode.ObserveDuration(now.Sub(c.scored.Begun) - c.scored.Took)
+	c.visit.ticket.Rest(now)
 	_, _ = w.Write(c.out) // whoever asked may have gone
 	return http.StatusOK
 }

@@ -5,24 +5,32 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
+	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-// An endpoint answers a request and returns the status it answered with.
-type endpoint func(w http.ResponseWriter, r *http.Request) int
+// An endpoint answers a request and returns the status it answered with. v is nil where anybody may ask.
+type endpoint func(w http.ResponseWriter, r *http.Request, v *visit) int
 
 // chain is what every request passes, from the outside in: it is counted and timed, panics are caught,
-// and it gets its id.
-func (g *Gateway) chain(route *telemetry.Route, next endpoint) http.Handler {
+// it gets its id, and is admitted.
+func (g *Gateway) chain(route *telemetry.Route, a access, next endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		g.Metrics.InFlight.Inc()
 		status := http.StatusInternalServerError
+		var v *visit
 		defer func() {
+			ended := time.Now()
+			if v != nil {
+				g.leave(v, ended)
+			}
 			g.Metrics.InFlight.Dec()
-			route.Answered(status, time.Since(start))
+			route.Answered(status, ended.Sub(start))
 			if p := recover(); p != nil {
 				g.panicked(w, r, p)
 			}
@@ -31,7 +39,25 @@ func (g *Gateway) chain(route *telemetry.Route, next endpoint) http.Handler {
 		if g.draining.Load() {
 			w.Header()["Connection"] = closing
 		}
-		status = next(w, r)
+		if !a.open {
+			v = g.visits.Get().(*visit)
+			if status = g.admitted(v, w, r, a, start); status != 0 {
+				return
+			}
+			status = http.StatusInternalServerError
+			g.Metrics.Stages.Admit.ObserveDuration(time.Since(start))
+		}
+		status = next(w, r, v)
+	})
+}
+
+// Guard returns next for whoever has these scopes: what other doors of the house stand behind. The request's context
+// says who that is (identity.FromContext). pattern is the route's name in metrics.
+func (g *Gateway) Guard(pattern string, needs identity.Scopes, next http.Handler) http.Handler {
+	return g.chain(g.Metrics.Route(pattern), access{needs: needs}, func(w http.ResponseWriter, r *http.Request, v *visit) int {
+		a := &answered{w, http.StatusOK}
+		next.ServeHTTP(a, r.WithContext(identity.NewContext(r.Context(), v.identity())))
+		return a.status
 	})
 }
 
@@ -50,8 +76,14 @@ func (g *Gateway) refuse(w http.ResponseWriter, p *Problem) int {
 	h := w.Header()
 	h["Content-Type"] = problemType
 	h["Cache-Control"] = noStore
-	if p.code.status == http.StatusServiceUnavailable {
+	switch {
+	case p.retry > 0:
+		h["Retry-After"] = []string{strconv.Itoa(limit.Seconds(p.retry))}
+	case p.code.status == http.StatusServiceUnavailable:
 		h["Retry-After"] = retryAfter
+	}
+	if p.challenge != "" {
+		h["Www-Authenticate"] = []string{p.challenge}
 	}
 	w.WriteHeader(p.code.status)
 	_, _ = w.Write(p.appendTo(nil)) // whoever asked may have gone
@@ -65,4 +97,5 @@ var (
 	noStore     = []string{"no-store"}
 	retryAfter  = []string{"1"}
 	closing     = []string{"close"}
+	gzipOnly    = []string{"gzip"}
 )

@@ -4,11 +4,17 @@
 package gateway
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"golang.org/x/time/rate"
+
+	"github.com/besra-ml/besra/internal/admit"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/registry"
@@ -20,11 +26,18 @@ import (
 type Options struct {
 	Registry *registry.Registry
 	Scorer   score.Scorer
+	Shadow   func() []score.ShadowStatus // how challengers do; nil: there are none
 	Metrics  *telemetry.Metrics
 	Exporter http.Handler // serves GET /metrics; nil: 404
 	OpenAPI  []byte       // the document of GET /openapi.json
 	Log      *slog.Logger
 	Ready    func() error // nil when requests can be answered; else why not
+
+	Admission   *admit.Admission
+	Certificate func(*http.Request) *x509.Certificate // the client's, verified; nil: none
+	Address     func(*http.Request) netip.Addr        // where the client is
+
+	Deadline, BatchDeadline time.Duration // for an answer; 0: none
 
 	Hasher      *entity.Hasher   // of event ids, entities and texts
 	History     *history.History // what labels are about
@@ -39,18 +52,21 @@ type Options struct {
 // A Gateway answers HTTP requests.
 type Gateway struct {
 	Options
-	router  router
-	calls   sync.Pool // *call
-	labels  sync.Pool // *labelCall
-	schemas schemas
+	router router
+	calls  sync.Pool // *call
+	labels sync.Pool // *labelCall
+	visits sync.Pool // *visit
 
-	draining atomic.Bool
+	unpackers sync.Pool // *unpacker
+	draining  atomic.Bool
+	forbidden *rate.Limiter // of log lines
 }
 
 // New returns the gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o}
+	g := &Gateway{Options: o, forbidden: rate.NewLimiter(10, 10)}
 	g.calls.New = func() any { return newCall() }
+	g.visits.New = func() any { return new(visit) }
 	g.labels.New = func() any { return newLabelCall() }
 	g.router = g.newRouter()
 	return g

@@ -14,9 +14,11 @@ import (
 	"testing"
 
 	besra "github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
@@ -102,6 +104,7 @@ func newGateway(t *testing.T, s score.Scorer, change func(*Options)) *Gateway {
 		Ready: func() error { return nil }, Recovering: func() bool { return false }, Hasher: entity.NewHasher(entity.NewKey()),
 		History: history.New(history.Options{Store: store.NewMemory(store.Options{}), Outcomes: table, Metrics: m}), MaxBody: 4096, MaxBatchBody: 1 << 16, MaxBatch: 5, OpenAPI: []byte(`{}`),
 	}
+	o.admitAll(t, m, auth.Options{}, limit.Options{})
 	if change != nil {
 		change(&o)
 	}

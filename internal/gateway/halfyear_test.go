@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/events"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
@@ -201,13 +203,15 @@ func online(t *testing.T, b *bundle.Bundle, check score.Scorer) *Gateway {
 		t.Fatal(err)
 	}
 	h := history.New(history.Options{Store: store.NewMemory(store.Options{}), Outcomes: table, Metrics: m, Log: slog.New(slog.DiscardHandler)})
-	h.Attach(r.Plan("fraud"))
-	return New(Options{
+	h.Attach("fraud", r.Plan("fraud"))
+	o := Options{
 		Registry: r, Metrics: m, Log: slog.New(slog.DiscardHandler), History: h,
-		Scorer:   score.Measured(score.Replayed(score.Recorded(check, h, slog.New(slog.DiscardHandler)), h.Store, m), m),
+		Scorer:   score.Measured(score.Replayed(score.Recorded(check, h, nil, slog.New(slog.DiscardHandler)), h.Store, m), m),
 		Hasher:   entity.NewHasher(entity.NewKey()),
 		MaxBatch: 10_000, MaxBatchBody: 16 << 20, MaxBody: 1 << 20, Recovering: func() bool { return false }, Ready: func() error { return nil },
-	})
+	}
+	o.admitAll(t, m, auth.Options{}, limit.Options{})
+	return New(o)
 }
 
 // batch appends the body of a batch of the payments from i up to end.

@@ -1,22 +1,31 @@
 package gateway
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/besra-ml/besra/internal/identity"
+)
 
 // livez answers as long as the process can answer at all.
-func (g *Gateway) livez(w http.ResponseWriter, _ *http.Request) int {
+func (g *Gateway) livez(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 	return writeJSON(w, http.StatusOK, []byte(`{"live":true}`))
 }
 
-// readyz answers 200 while besra takes requests: what is remembered has been read, and it is not stopping.
-func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request) int {
+// readyz answers 200 while besra takes requests: what is remembered has been read, and it is not stopping. Versions that
+// were refused are told; those that are served do not mind.
+func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 	if err := g.Ready(); err != nil {
 		return g.refuse(w, notReady.of("", err.Error()))
 	}
-	return writeJSON(w, http.StatusOK, []byte(`{"ready":true}`))
+	b := []byte(`{"ready":true`)
+	if s := g.Registry.Set(); len(s.Refused()) > 0 {
+		b = appendRefused(b, s, identity.Anybody())
+	}
+	return writeJSON(w, http.StatusOK, append(b, '}'))
 }
 
 // exportMetrics serves what the exporter makes of the metrics.
-func (g *Gateway) exportMetrics(w http.ResponseWriter, r *http.Request) int {
+func (g *Gateway) exportMetrics(w http.ResponseWriter, r *http.Request, _ *visit) int {
 	if g.Exporter == nil {
 		return g.refuse(w, noSuchRoute.of("", "no exporter is built in"))
 	}
@@ -36,8 +45,11 @@ func (a *answered) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
+// Unwrap is for http.ResponseController.
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
 // openAPI serves the description of this interface.
-func (g *Gateway) openAPI(w http.ResponseWriter, _ *http.Request) int {
+func (g *Gateway) openAPI(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 	return writeJSON(w, http.StatusOK, g.OpenAPI)
 }
 

@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/besra-ml/besra/internal/admit"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/identity"
 	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
@@ -24,6 +29,8 @@ type labelCall struct {
 	labels    []label
 	changes   []history.Relabel
 	turn      history.Turn
+	tenant    string
+	names     []string // of the models that they are about
 }
 
 // A label is what an event turned out to be.
@@ -46,24 +53,32 @@ func newLabelCall() *labelCall {
 
 // takeLabels answers POST /v1/labels. Nothing is taken of a request that is wrong anywhere; all of one that is
 // not is durable before the answer leaves.
-func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request) int {
+func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
 		return g.refuse(w, notReady.of("", recovering))
 	}
 	c := g.labels.Get().(*labelCall)
 	defer func() {
+		clear(c.changes) // they hold plans
 		if cap(c.body) <= keepBytes && cap(c.labels) <= keepEvents {
 			g.labels.Put(c)
 		}
 	}()
+	asked := time.Now()
 	var p *Problem
-	if c.body, p = readBody(w, r, c.body, g.MaxBatchBody); p != nil {
+	c.body, p = g.readBody(w, r, c.body, g.MaxBatchBody)
+	begun := time.Now()
+	v.ticket.Sent(begun.Sub(asked))
+	if p != nil {
 		return g.refuse(w, p)
+	}
+	if err := v.ticket.Turn(v.context(r), begun); err != nil {
+		return g.denied(v, w, r, err)
 	}
 	if p := g.readLabels(c); p != nil {
 		return g.refuse(w, syntaxFirst(&c.scanner, c.body, p))
 	}
-	err := g.applyLabels(context.WithoutCancel(r.Context()), c)
+	err := g.applyLabels(context.WithoutCancel(r.Context()), c, v.identity())
 	if err != nil {
 		return g.refuse(w, g.problem(r.Context(), err, w.Header().Get("X-Request-Id")))
 	}
@@ -78,6 +93,7 @@ func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request) int {
 		b = strconv.AppendInt(b, int64(counts[i]), 10)
 	}
 	c.out = append(b, '}')
+	v.ticket.Rest(time.Now())
 	return writeJSON(w, http.StatusOK, c.out)
 }
 
@@ -199,27 +215,36 @@ func (l *label) complete() *Problem {
 }
 
 // applyLabels applies all labels to the events of their ids, of every model that scored them. What no model has
-// scored waits for the event of each.
-func (g *Gateway) applyLabels(ctx context.Context, c *labelCall) error {
-	names := g.Registry.Names()
+// scored waits for the event of each. Models that the identity may not see are none of its business.
+func (g *Gateway) applyLabels(ctx context.Context, c *labelCall, id *identity.Identity) error {
+	served := g.Registry.Set()
+	c.tenant = id.Tenant
+	c.names = append(c.names[:0], served.Names()...)
+	c.names = slices.DeleteFunc(c.names, func(name string) bool { return !id.Sees(name) })
+	if len(c.names) == 0 {
+		g.Metrics.Access.Denied.Model.Inc()
+		return &admit.Forbidden{Identity: id}
+	}
 	c.changes = c.changes[:0]
 	for i := range c.labels {
 		l := &c.labels[i]
 		l.first = len(c.changes)
-		if err := g.addChanges(c, names, l); err != nil {
+		if err := g.addChanges(c, served, l); err != nil {
 			return err
 		}
 	}
 	return g.History.Label(ctx, &c.turn, c.changes)
 }
 
-func (g *Gateway) addChanges(c *labelCall, names []string, l *label) error {
+func (g *Gateway) addChanges(c *labelCall, served *registry.Set, l *label) error {
+	names := c.names
 	add := func(name string, key store.Key) {
-		c.changes = append(c.changes, history.Relabel{Stream: g.stream(name), Key: key, Label: l.label, At: l.at})
+		of := history.Stream{Tenant: c.tenant, Model: name, Plan: served.Plan(name)}
+		c.changes = append(c.changes, history.Relabel{Stream: of, Key: key, Label: l.label, At: l.at})
 	}
 	if len(names) > 1 {
 		for _, name := range names {
-			key := store.Key(g.Hasher.Event("", name, l.id))
+			key := store.Key(g.Hasher.Event(c.tenant, name, l.id))
 			_, scored, err := g.History.Outcomes.Get(outcome.Key(key))
 			if err != nil {
 				return err
@@ -231,7 +256,7 @@ func (g *Gateway) addChanges(c *labelCall, names []string, l *label) error {
 	}
 	if len(c.changes) == l.first { // not asked again: it may just have been scored
 		for _, name := range names {
-			add(name, store.Key(g.Hasher.Event("", name, l.id)))
+			add(name, store.Key(g.Hasher.Event(c.tenant, name, l.id)))
 		}
 	}
 	return nil
@@ -248,8 +273,4 @@ func (c *labelCall) became(i int) history.Labelled {
 		best = min(best, change.Became)
 	}
 	return best
-}
-
-func (g *Gateway) stream(model string) history.Stream {
-	return history.Stream{Model: model, Plan: g.Registry.Plan(model)}
 }

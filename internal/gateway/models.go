@@ -5,26 +5,60 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/besra-ml/besra/internal/identity"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
-// models answers GET /v1/models: every version that is served.
-func (g *Gateway) models(w http.ResponseWriter, _ *http.Request) int {
-	b := []byte(`{"models":[`)
-	for i, m := range g.Registry.Models() {
-		if i > 0 {
+// models answers GET /v1/models: every version that is served, and those that were refused, of the models that whoever
+// asks may see.
+func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, v *visit) int {
+	b := appendModels([]byte{'{'}, g.Registry.Set(), v.identity())
+	return writeJSON(w, http.StatusOK, append(b, '}'))
+}
+
+// appendModels appends the members that tell what is served, and what was found and is not, of what id may see.
+func appendModels(b []byte, s *registry.Set, id *identity.Identity) []byte {
+	b = append(b, `"models":[`...)
+	for _, m := range s.Models() {
+		if !id.Sees(m.Name) {
+			continue
+		}
+		if b[len(b)-1] != '[' {
 			b = append(b, ',')
 		}
 		b = appendModel(b, m, false)
 	}
-	return writeJSON(w, http.StatusOK, append(b, `]}`...))
+	return appendRefused(append(b, ']'), s, id)
+}
+
+// appendRefused appends the member that tells which versions were refused, after another member.
+func appendRefused(b []byte, s *registry.Set, id *identity.Identity) []byte {
+	b = append(b, `,"refused":[`...)
+	for _, r := range s.Refused() {
+		if !id.Sees(r.Name) {
+			continue
+		}
+		if b[len(b)-1] != '[' {
+			b = append(b, ',')
+		}
+		b = append(b, `{"name":`...)
+		b = strictjson.AppendString(b, r.Name)
+		b = append(b, `,"version":`...)
+		b = strconv.AppendInt(b, int64(r.Version), 10)
+		b = append(b, `,"reason":`...)
+		b = strictjson.AppendString(b, r.Reason)
+		b = append(b, `,"why":`...)
+		b = strictjson.AppendString(b, r.Why)
+		b = append(b, '}')
+	}
+	return append(b, ']')
 }
 
 // model answers GET /v1/models/{name}: one version, with its features. name may be name@version.
-func (g *Gateway) model(w http.ResponseWriter, r *http.Request) int {
-	m, p := g.find([]byte(r.PathValue("name")))
+func (g *Gateway) model(w http.ResponseWriter, r *http.Request, v *visit) int {
+	m, p := g.find(v, []byte(r.PathValue("name")))
 	if p != nil {
 		return g.refuse(w, p)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/besra-ml/besra/internal/strictjson"
 )
@@ -12,6 +13,9 @@ type Problem struct {
 	code   code
 	field  string // the member or feature at fault, "" when none is
 	detail string
+
+	challenge string        // how to say who asks; "": that is not the matter
+	retry     time.Duration // after which it is worth asking again; 0: nobody knows
 }
 
 func (p *Problem) Error() string { return p.code.name + ": " + p.detail }
@@ -26,6 +30,8 @@ type code struct {
 var (
 	badJSON          = code{"bad-json", http.StatusBadRequest, "The body is not the JSON it should be"}
 	badRequest       = code{"bad-request", http.StatusBadRequest, "The request makes no sense"}
+	unauthenticated  = code{"unauthenticated", http.StatusUnauthorized, "Nobody knows who asks"}
+	forbidden        = code{"forbidden", http.StatusForbidden, "Whoever asks may not"}
 	noSuchRoute      = code{"no-such-route", http.StatusNotFound, "There is nothing at this path"}
 	noSuchModel      = code{"no-such-model", http.StatusNotFound, "No such model is served"}
 	noSuchVersion    = code{"no-such-version", http.StatusNotFound, "No such version of the model is served"}
@@ -39,6 +45,8 @@ var (
 	wrongShape       = code{"wrong-shape", http.StatusUnprocessableEntity, "The row is not as long as the model's"}
 	noOutput         = code{"no-output", http.StatusUnprocessableEntity, "None of the model's outputs is selected as the score"}
 	eventReused      = code{"event-reused", http.StatusConflict, "The event_id was used for another event"}
+	rateLimited      = code{"rate-limited", http.StatusTooManyRequests, "That is more than was agreed"}
+	overloaded       = code{"overloaded", http.StatusServiceUnavailable, "There is more to do than can be done in time"}
 	deadlineExceeded = code{"deadline-exceeded", http.StatusGatewayTimeout, "There was no answer in time"}
 	notReady         = code{"not-ready", http.StatusServiceUnavailable, "The service is not ready"}
 	internal         = code{"internal", http.StatusInternalServerError, "Internal error"}

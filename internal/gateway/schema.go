@@ -11,7 +11,7 @@ import (
 
 // A schema is what the door knows about one model's rows.
 type schema struct {
-	model    *registry.Model
+	of       *Gateway
 	names    *strictjson.Names
 	fields   []field
 	decoders sync.Pool // *decoder
@@ -31,7 +31,7 @@ type field struct {
 const float32Limit = 0x1.ffffffp127
 
 func (g *Gateway) newSchema(m *registry.Model) (*schema, error) {
-	s := &schema{model: m}
+	s := &schema{of: g}
 	var names []string
 	bits, _ := m.Engine.Bits()
 	for i, c := range m.Columns {
@@ -70,21 +70,16 @@ func (g *Gateway) newSchema(m *registry.Model) (*schema, error) {
 	return s, nil
 }
 
-// schemas remembers the schema of each live model.
-type schemas struct {
-	m sync.Map // *registry.Model to *schema
-}
-
+// schema returns the schema of a model. The model keeps it, so that it goes when the model goes.
 func (g *Gateway) schema(m *registry.Model) (*schema, error) {
-	if known, ok := g.schemas.m.Load(m); ok {
-		return known.(*schema), nil
+	if s, ok := m.Kept.Load().(*schema); ok && s.of == g {
+		return s, nil
 	}
-	made, err := g.newSchema(m)
-	if err != nil {
-		return nil, err
+	s, err := g.newSchema(m)
+	if err == nil {
+		m.Kept.Store(s)
 	}
-	known, _ := g.schemas.m.LoadOrStore(m, made)
-	return known.(*schema), nil
+	return s, err
 }
 
 // decoder returns a decoder of rows of model m; its release gives it back.

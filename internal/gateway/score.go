@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,24 +15,23 @@ import (
 const recovering = "what besra remembers is still being read from the disk"
 
 // score answers POST /v1/score: one event, one result.
-func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
+func (g *Gateway) score(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
 		return g.refuse(w, notReady.of("", recovering))
 	}
-	c := g.calls.Get().(*call)
+	c := g.newCall(v)
 	defer g.release(c)
-	var p *Problem
-	if c.body, p = readBody(w, r, c.body, g.MaxBody); p != nil {
+	begun, p := g.receive(w, r, c, g.MaxBody)
+	if p != nil {
 		return g.refuse(w, p)
 	}
-	begun := time.Now()
 	if p := g.read(c); p != nil {
 		return g.refuse(w, p)
 	}
 	if c.void[0] != nil && !c.scored.Events[0].Guarded {
 		return g.refuse(w, c.void[0])
 	}
-	if err := g.evaluate(r.Context(), c, begun); err != nil {
+	if err := g.evaluate(v.context(r), c, begun); err != nil {
 		return g.failed(w, r, err)
 	}
 	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
@@ -43,25 +45,38 @@ func (g *Gateway) score(w http.ResponseWriter, r *http.Request) int {
 	return g.answer(w, c)
 }
 
+// receive reads the body of a call and returns when it was in hand. The time that a client takes to send it is the
+// client's own: the deadline moves on by it.
+func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, c *call, limit int64) (begun time.Time, p *Problem) {
+	asked := time.Now()
+	c.body, p = g.readBody(w, r, c.body, limit)
+	begun = time.Now()
+	c.visit.ticket.Sent(begun.Sub(asked))
+	return begun, p
+}
+
 // scoreBatch answers POST /v1/score/batch: many events of one model, a result or an error for each.
-func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
+func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
 		return g.refuse(w, notReady.of("", recovering))
 	}
-	c := g.calls.Get().(*call)
+	c := g.newCall(v)
 	defer g.release(c)
-	var p *Problem
-	if c.body, p = readBody(w, r, c.body, g.MaxBatchBody); p != nil {
+	begun, p := g.receive(w, r, c, g.MaxBatchBody)
+	if p != nil {
 		return g.refuse(w, p)
 	}
-	begun := time.Now()
+	if err := v.ticket.Turn(v.context(r), begun); err != nil {
+		return g.denied(v, w, r, err)
+	}
+	begun = time.Now()
 	if p := c.readBatch(g.MaxBatch); p != nil {
 		return g.refuse(w, p)
 	}
 	if p := g.decode(c); p != nil {
 		return g.refuse(w, p)
 	}
-	if err := g.evaluate(r.Context(), c, begun); err != nil {
+	if err := g.evaluate(v.context(r), c, begun); err != nil {
 		return g.failed(w, r, err)
 	}
 	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
@@ -72,9 +87,12 @@ func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request) int {
 // resolve finds the live model that a call is for, and checks that one of its outputs is the score.
 func (g *Gateway) resolve(c *call) (m *registry.Model, p *Problem) {
 	if c.named {
-		m, p = g.find(c.model)
-	} else if m = g.Registry.Only(); m == nil {
-		p = badRequest.of("model", "several models are served; name one of "+strings.Join(g.Registry.Names(), ", "))
+		m, p = g.find(c.visit, c.model)
+	} else if m = g.Registry.Only(); m != nil {
+		m, p = g.seen(c.visit, m)
+	} else {
+		names := slices.DeleteFunc(slices.Clone(g.Registry.Names()), func(name string) bool { return !c.visit.identity().Sees(name) })
+		p = badRequest.of("model", "several models are served; name one of "+strings.Join(names, ", "))
 	}
 	if p == nil && m.Output < 0 {
 		return nil, noOutput.of("model", m.OutputChoice())
@@ -82,14 +100,30 @@ func (g *Gateway) resolve(c *call) (m *registry.Model, p *Problem) {
 	return m, p
 }
 
-// find finds the live model of that name.
-func (g *Gateway) find(name []byte) (*registry.Model, *Problem) {
+// find finds the live model of that name. Who is bound to others is not told whether there is one.
+func (g *Gateway) find(v *visit, name []byte) (*registry.Model, *Problem) {
+	if v.identity().Models != nil {
+		base, _, _ := bytes.Cut(name, []byte("@"))
+		if err := g.Admission.Sees(&v.ticket, string(base)); err != nil {
+			return nil, g.refusal(context.Background(), err)
+		}
+	}
 	m, err := g.Registry.Resolve(name)
 	switch {
 	case errors.Is(err, registry.ErrNoVersion):
 		return nil, noSuchVersion.of("model", err.Error())
+	case err != nil && v.identity().Models != nil: // what there is else is not for it
+		return nil, noSuchModel.of("model", "it is not served")
 	case err != nil:
 		return nil, noSuchModel.of("model", err.Error())
+	}
+	return m, nil
+}
+
+// seen returns m, unless whoever asks is bound to others.
+func (g *Gateway) seen(v *visit, m *registry.Model) (*registry.Model, *Problem) {
+	if err := g.Admission.Sees(&v.ticket, m.Name); err != nil {
+		return nil, g.refusal(context.Background(), err)
 	}
 	return m, nil
 }

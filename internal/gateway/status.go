@@ -1,34 +1,45 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/rfc3339"
+	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 // status answers GET /v1/status: what is served, what is remembered, and how well it does.
-func (g *Gateway) status(w http.ResponseWriter, _ *http.Request) int {
+func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 	b := []byte(`{"ready":`)
 	b = strconv.AppendBool(b, g.Ready() == nil)
-	b = append(b, `,"models":[`...)
-	for i, m := range g.Registry.Models() {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendModel(b, m, false)
-	}
-	b = append(b, ']')
+	b = appendModels(append(b, ','), g.Registry.Set(), v.identity())
 	b = appendState(b, g.History.Status())
 	b = append(b, `,"performance":[`...)
-	for i, p := range g.History.Outcomes.Performance() {
-		if i > 0 {
+	for _, p := range g.History.Outcomes.Performance() {
+		if id := v.identity(); !id.Sees(p.Model) || id.Tenant != "" { // the figures are those of all tenants together
+			continue
+		}
+		if b[len(b)-1] != '[' {
 			b = append(b, ',')
 		}
 		b = appendPerformance(b, &p)
+	}
+	b = append(b, `],"shadow":[`...)
+	if g.Shadow != nil {
+		for _, s := range g.Shadow() {
+			if !v.identity().Sees(s.Model) {
+				continue
+			}
+			if b[len(b)-1] != '[' {
+				b = append(b, ',')
+			}
+			b = appendShadow(b, &s)
+		}
 	}
 	return writeJSON(w, http.StatusOK, append(b, `]}`...))
 }
@@ -125,6 +136,51 @@ func appendPerformance(b []byte, p *outcome.Performance) []byte {
 	o.number("recall", p.Recall)
 	o.number("caught_loss", float64(p.CaughtLoss)/history.LossUnit)
 	o.number("missed_loss", float64(p.MissedLoss)/history.LossUnit)
+	o.close()
+	return o.b
+}
+
+func appendShadow(b []byte, s *score.ShadowStatus) []byte {
+	o := object{b: append(b, '{'), first: true}
+	o.text("model", s.Model)
+	if s.Champion >= 0 {
+		o.int("champion", int64(s.Champion))
+	}
+	o.int("challenger", int64(s.Challenger))
+	o.bool("challenger_ready", s.Ready)
+	if s.Why != "" {
+		o.text("why", s.Why)
+	}
+	o.number("sample", s.Sample)
+	o.name("since")
+	o.b = append(rfc3339.Append(append(o.b, '"'), s.Since.UnixMilli()), '"')
+	o.int("compared", int64(s.Compared))
+	o.int("dropped", int64(s.Dropped))
+	o.int("failed", int64(s.Failed))
+	o.number("agreement", s.Agreement)
+	o.open("score_shift")
+	o.number("mean", s.MeanShift)
+	o.number("absolute", s.AbsoluteShift)
+	o.number("largest", s.LargestShift)
+	o.close()
+	o.name("decisions")
+	o.b = append(o.b, '[')
+	for i, d := range s.Decisions {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = appendDecisions(o.b, &d)
+	}
+	o.b = append(o.b, ']')
+	o.close()
+	return o.b
+}
+
+func appendDecisions(b []byte, d *score.DecisionPair) []byte {
+	o := object{b: append(b, '{'), first: true}
+	o.text("champion", cmp.Or(d.Champion.String(), "none"))
+	o.text("challenger", cmp.Or(d.Challenger.String(), "none"))
+	o.int("events", int64(d.Events))
 	o.close()
 	return o.b
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/telemetry"
-	"github.com/besra-ml/besra/internal/window"
 )
 
 // Why an event cannot be answered.
@@ -36,12 +35,13 @@ var (
 // Options of a History. Store and Metrics are needed.
 type Options struct {
 	Store    *store.Memory
-	Journal  *journal.Journal // nil: nothing is durable
-	Outcomes *outcome.Table   // nil: labels have nothing to be about
-	Continue bool             // answers are given even when the journal cannot hold them
-	Deadline time.Duration    // how long an answer waits for the journal; 0: as long as it takes
-	TTL      time.Duration    // how long answers are kept
-	Foreign  bool             // histories of which no plan knows the kind are kept as they are: no event will come
+	Journal  *journal.Journal                     // nil: nothing is durable
+	Outcomes *outcome.Table                       // nil: labels have nothing to be about
+	Continue bool                                 // answers are given even when the journal cannot hold them
+	Deadline time.Duration                        // how long an answer waits for the journal; 0: as long as it takes
+	TTL      time.Duration                        // how long answers are kept
+	Foreign  bool                                 // histories of which no plan knows the kind are kept as they are: no event will come
+	Served   func(model string, version int) bool // whether a version is served, and its figures are told; nil: all are
 	Metrics  *telemetry.Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -50,14 +50,16 @@ type Options struct {
 // A History is all that is remembered. Its methods may be called from many goroutines.
 type History struct {
 	Options
-	plans   atomic.Pointer[map[*feature.Plan]*known]
-	groups  map[feature.Hash]*group // of all plans and the snapshot; changed under mu
+	plans   atomic.Pointer[plans]
+	groups  map[feature.Hash]*group // of all models and the snapshot, by groupID; changed under mu
 	mu      sync.Mutex
 	order   sync.Mutex      // held from an outcome's position until its record has it
 	labels  [256]sync.Mutex // held, by event, while a label is applied: the last word counts
 	waiting sync.WaitGroup  // answers that the journal has not written in time
 	slow    atomic.Int64    // how many they are
 	marks   marks
+	begun   bool         // Recover is over; changed under mu
+	behind  string       // a model of whose foreign histories the snapshot lacks records of the journal; of Recover
 	wrote   atomic.Int64 // bytes queued since the last snapshot
 	snapped atomic.Int64 // when that was, ms; 0: never
 }
@@ -65,7 +67,7 @@ type History struct {
 // New returns an empty History.
 func New(o Options) *History {
 	h := &History{Options: o, groups: map[feature.Hash]*group{}}
-	h.plans.Store(&map[*feature.Plan]*known{})
+	h.plans.Store(&plans{})
 	if h.Now == nil {
 		h.Now = time.Now
 	}
@@ -78,72 +80,31 @@ type Stream struct {
 	Plan          *feature.Plan
 }
 
-// A group is one kind of state.
-type group struct {
-	number int   // of the store
-	since  int64 // event time, ms, from which its histories are whole; 0: from the beginning
-	loaded bool  // the snapshot has its states
-}
-
-// known is what is known of a plan.
-type known struct {
-	keys   atomic.Pointer[map[string]*feature.Keys] // by tenant
-	groups []*group                                 // by the plan's
-	short  bool                                     // some began later than the model's events
-}
-
-// Attach makes the history take the events of these plans. It must be called before Recover, and before a plan
-// is used.
-func (h *History) Attach(plans ...*feature.Plan) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := map[*feature.Plan]*known{}
-	for p, k := range *h.plans.Load() {
-		all[p] = k
-	}
-	for _, p := range plans {
-		k := &known{}
-		k.keys.Store(&map[string]*feature.Keys{})
-		for _, g := range p.Groups {
-			k.groups = append(k.groups, h.group(g.ID, time.Duration(g.Layout.Retention())*time.Millisecond))
-		}
-		all[p] = k
-	}
-	h.plans.Store(&all)
-}
-
-func (h *History) group(id feature.Hash, retention time.Duration) *group {
-	g, ok := h.groups[id]
-	if !ok {
-		g = &group{number: h.Store.Group(id, retention)}
-		h.groups[id] = g
-	}
-	return g
-}
-
-func (h *History) known(p *feature.Plan) *known { return (*h.plans.Load())[p] }
-
-// AnyShort reports whether Short may be true of any of the plan's histories.
-func (h *History) AnyShort(p *feature.Plan) bool { return h.known(p).short }
-
-// Short reports whether a history of the plan's i-th group that reaches back to from (event time, ms) is not
-// whole: the group's definition is younger than the events of its model.
-func (h *History) Short(p *feature.Plan, i int, from int64) bool {
-	k := h.known(p)
-	return k.short && from < k.groups[i].since
-}
-
 // Wait returns when the record at position is as durable as the journal promises. ErrSlow: it is not yet, and
-// nobody knows; any other error: it is not, and will not be.
-func (h *History) Wait(position uint64) error { return h.wait(position, true) }
+// nobody knows; any other error: it is not, and will not be. It does not wait beyond until, unless that is zero.
+func (h *History) Wait(position uint64, until time.Time) error {
+	return h.wait(position, h.patience(until))
+}
 
-func (h *History) wait(position uint64, deadline bool) error {
+// patience is for how long an answer that is worth nothing after until waits for the journal; 0: as long as it takes.
+func (h *History) patience(until time.Time) time.Duration {
+	if h.Journal == nil || until.IsZero() {
+		return h.Deadline
+	}
+	left := max(until.Sub(h.Now()), time.Millisecond)
+	if h.Deadline > 0 {
+		left = min(left, h.Deadline)
+	}
+	return left
+}
+
+func (h *History) wait(position uint64, patience time.Duration) error {
 	if h.Journal == nil || position == 0 {
 		return nil
 	}
 	ctx := context.Background() // whoever has hung up, others wait for the event
-	if deadline && h.Deadline > 0 {
-		ctx = &lazy{Context: ctx, after: h.Deadline}
+	if patience > 0 {
+		ctx = &lazy{Context: ctx, after: patience}
 	}
 	start := h.Now()
 	err := h.Journal.Wait(ctx, position)
@@ -208,17 +169,6 @@ func (l *lazy) Err() error {
 	default:
 		return nil
 	}
-}
-
-// layouts returns the layout of each group's states.
-func (h *History) layouts() map[*group]*window.Layout {
-	all := map[*group]*window.Layout{}
-	for p, k := range *h.plans.Load() {
-		for i, g := range k.groups {
-			all[g] = p.Groups[i].Layout
-		}
-	}
-	return all
 }
 
 // Wrote returns how many bytes of records were queued since the last snapshot.

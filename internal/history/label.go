@@ -123,6 +123,10 @@ func (h *History) stageKnown(ctx context.Context, t *Turn, c *Relabel, before *o
 	if before.Label == outcome.Fraud {
 		r.Before = mark(before.LabelTime)
 	}
+	// The event may have been scored by a newer plan than the label was read by, or when the model still took events.
+	if of := h.plans.Load().pasts[c.Stream.Model]; of != nil {
+		c.Stream.Plan = of.plan.Load()
+	}
 	c.position, err = h.apply(ctx, t, c.Stream, r)
 	return err
 }
@@ -139,7 +143,11 @@ func (h *History) settle(ctx context.Context, t *Turn, staged []Relabel, unlock 
 	for i := range staged {
 		last = max(last, staged[i].position)
 	}
-	err := h.wait(last, unlock != nil)
+	patience := h.Deadline
+	if unlock == nil {
+		patience = 0
+	}
+	err := h.wait(last, patience)
 	switch {
 	case err == nil:
 	case h.Continue:
@@ -167,7 +175,7 @@ func (h *History) conclude(ctx context.Context, t *Turn, staged []Relabel, err e
 	}
 	var kept, lost []Relabel
 	for _, c := range staged {
-		if h.wait(c.position, false) == nil { // at once: the last one is settled
+		if h.wait(c.position, 0) == nil { // at once: the last one is settled
 			kept = append(kept, c)
 		} else {
 			lost = append(lost, c)
@@ -189,7 +197,7 @@ func (h *History) tell(ctx context.Context, t *Turn, labels []Relabel) error {
 		before, known, err := h.Outcomes.Label(outcome.Key(c.Key), h.position(c.position), c.Label, c.At)
 		if err == nil && known && c.Became == Early {
 			if err = h.stageKnown(ctx, t, c, &before); err == nil {
-				err = h.Wait(c.position)
+				err = h.wait(c.position, h.Deadline)
 			}
 		}
 		if err != nil && !h.Continue {
@@ -236,20 +244,21 @@ func (h *History) apply(ctx context.Context, t *Turn, s Stream, r *Record) (posi
 	if position, err = h.save(t, r); err != nil {
 		return 0, err
 	}
+	h.relabelled(h.known(s.Plan), r.Time)
 	h.move(t, s.Plan, r)
 	return position, h.Store.Advance(ctx, &t.lease, h.position(position))
 }
 
 // beginLabel takes hold of the histories that keep the label's event and take labels.
 func (h *History) beginLabel(ctx context.Context, t *Turn, s Stream, r *Record) error {
-	kept, ok := readData(r.Data, s.Plan, &t.found)
+	kept, _, ok := readData(r.Data, s.Plan, &t.found)
 	k := h.known(s.Plan)
 	t.found.Time = r.Time
 	t.refs, t.groups = t.refs[:0], t.groups[:0]
 	keys := k.keysOf(s)
 	for i, g := range s.Plan.Groups {
-		if !ok || !g.Labels || kept&(1<<i) == 0 {
-			continue
+		if !ok || !g.Labels || kept&(1<<i) == 0 || r.Time < k.groups[i].since.Load() {
+			continue // the group may be younger than the event
 		}
 		if key, ok := keys.Key(i, &t.found); ok {
 			t.refs = append(t.refs, store.Ref{Key: key, Group: k.groups[i].number})

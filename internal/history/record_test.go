@@ -78,7 +78,7 @@ func demo(t testing.TB) (*History, *feature.Plan) {
 	h := New(Options{
 		Store: store.NewMemory(store.Options{Shards: 2, Bytes: 1 << 20}), Metrics: telemetry.New(telemetry.Options{}), Log: slog.New(slog.DiscardHandler),
 	})
-	h.Attach(p)
+	h.Attach("fraud", p)
 	return h, p
 }
 

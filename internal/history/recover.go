@@ -37,7 +37,7 @@ func (h *History) Recover(ctx context.Context, plan func(model string) *feature.
 	if progress == nil {
 		progress = func(uint64, uint64) {}
 	}
-	c := &recovery{History: h, plan: plan, through: through, since: h.Now().Add(-h.TTL).UnixMilli(), seen: map[*feature.Plan]int64{}}
+	c := &recovery{History: h, plan: plan, through: through, snapshot: position, since: h.Now().Add(-h.TTL).UnixMilli(), seen: map[*feature.Plan]int64{}}
 	if h.Outcomes != nil {
 		c.outcomes = h.Outcomes.Position()
 	}
@@ -57,6 +57,8 @@ func (h *History) Recover(ctx context.Context, plan func(model string) *feature.
 	for shard := range h.Store.Shards() {
 		h.Store.Restore(shard, last)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	c.finish(h.Journal.First() <= 1)
 	progress(last-from+1, last-from+1)
 	return nil
@@ -84,6 +86,7 @@ type recovery struct {
 	since    int64  // when the oldest answers that are still given were given, ms
 	outcomes uint64 // the position of their table
 	through  positions
+	snapshot uint64 // its position; 0: there is none
 	seen     map[*feature.Plan]int64
 
 	turn  Turn
@@ -106,6 +109,7 @@ func (c *recovery) record(position uint64, data []byte) error {
 	c.outcome(position, r)
 	p := c.plan(r.Model)
 	if p == nil {
+		c.miss(position, r)
 		return nil
 	}
 	s := Stream{r.Tenant, r.Model, p}
@@ -118,10 +122,20 @@ func (c *recovery) record(position uint64, data []byte) error {
 	if err := p.ReadEvent(r.Event, &c.event); err != nil {
 		return fmt.Errorf("record %d: %w", position, err)
 	}
+	raise(&c.known(p).past.newest, c.event.Time)
 	if first, ok := c.seen[p]; !ok || c.event.Time < first {
 		c.seen[p] = c.event.Time
 	}
 	return c.insert(position, s, r)
+}
+
+// miss notes a record that is not repeated into the foreign histories that it is about: they are those of the
+// snapshot. Without one there are none, and a start with the model fills them from the journal.
+func (c *recovery) miss(position uint64, r *Record) {
+	entered := r.parts&hasEvent != 0 || r.parts&isKnown != 0 && len(r.Data) > 0
+	if c.Foreign && entered && c.snapshot > 0 && position > c.snapshot && c.behind == "" {
+		c.behind = r.Model
+	}
 }
 
 // outcome puts a record into the table of outcomes, unless it was there long before the end.
@@ -166,12 +180,15 @@ func (c *recovery) label(position uint64, s Stream, r *Record) error {
 		return nil
 	}
 	t := &c.turn
-	kept, ok := readData(r.Data, s.Plan, &t.found)
+	kept, _, ok := readData(r.Data, s.Plan, &t.found)
 	t.found.Time = r.Time
 	if !ok {
 		return fmt.Errorf("record %d: %w", position, errRecord)
 	}
-	err := c.begin(position, t, s, &t.found, func(i int) bool { return s.Plan.Groups[i].Labels && kept&(1<<i) != 0 })
+	k := c.known(s.Plan)
+	err := c.begin(position, t, s, &t.found, func(i int) bool {
+		return s.Plan.Groups[i].Labels && kept&(1<<i) != 0 && r.Time >= k.groups[i].since.Load()
+	})
 	if err != nil {
 		return err
 	}
@@ -201,13 +218,13 @@ func (c *recovery) begin(position uint64, t *Turn, s Stream, e *feature.Event, w
 // finish works out from when on the histories of new definitions are whole: from the first event that was
 // repeated, unless there was none before it.
 func (c *recovery) finish(whole bool) {
-	for p, k := range *c.plans.Load() {
+	for p, k := range c.plans.Load().current {
 		for _, g := range k.groups {
-			if first, ok := c.seen[p]; ok && !g.loaded && !whole && g.since == 0 {
-				g.since = first
+			if first, ok := c.seen[p]; ok && !g.loaded && !whole && g.since.Load() == 0 {
+				g.since.Store(first)
 			}
 			g.loaded = true
-			k.short = k.short || g.since > 0
 		}
 	}
+	c.begun = true
 }

@@ -58,7 +58,7 @@ func (h *History) write(to io.Writer, through uint64) error {
 	num := func(v int64) { b = binary.AppendVarint(b, v) }
 	num(snapshotVersion)
 	num(int64(h.Store.Shards()))
-	b, index := h.appendGroups(b)
+	b, index, whole := h.appendGroups(b)
 	list := h.marks.copy()
 	num(int64(len(list)))
 	for _, m := range list {
@@ -80,8 +80,12 @@ func (h *History) write(to io.Writer, through uint64) error {
 	for shard := range h.Store.Shards() {
 		b = b[:0]
 		position, err := h.Store.Each(shard, func(ref store.Ref, touched time.Time, state []byte) error {
+			i, ok := index[ref.Group]
+			if !ok {
+				return nil
+			}
 			num(1)
-			num(int64(index[ref.Group]))
+			num(int64(i))
 			b = append(b, ref.Key[:]...)
 			num(touched.UnixMilli())
 			num(int64(len(state)))
@@ -95,21 +99,37 @@ func (h *History) write(to io.Writer, through uint64) error {
 		num(int64(max(position, through)))
 		w.Write(b)
 	}
+	for g, since := range whole {
+		if g.since.Load() != since {
+			return errMoved
+		}
+	}
 	return w.Flush()
 }
 
-// appendGroups appends all groups, and returns the index of each by the store's number.
-func (h *History) appendGroups(b []byte) ([]byte, map[int]int) {
+// errMoved refuses a snapshot that would say of histories that they are whole which lack events.
+var errMoved = errors.New("models were swapped while it was written, and histories became short; the next one has it")
+
+// appendGroups appends the groups, and returns the index of each by the store's number, and from when on it says
+// that each is whole. Those that no plan has any more are left out: a start that has them again fills them from the
+// journal.
+func (h *History) appendGroups(b []byte) (_ []byte, index map[int]int, whole map[*group]int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	index := map[int]int{}
-	b = binary.AppendVarint(b, int64(len(h.groups)))
+	index, whole = map[int]int{}, map[*group]int64{}
+	attached := h.attached()
+	var groups []byte
 	for id, g := range h.groups {
-		index[g.number] = len(index)
-		b = append(b, id[:]...)
-		b = binary.AppendVarint(b, g.since)
+		if !h.Foreign && !attached[g] {
+			continue
+		}
+		index[g.number] = len(whole)
+		groups = append(groups, id[:]...)
+		whole[g] = g.since.Load()
+		groups = binary.AppendVarint(groups, whole[g])
 	}
-	return b, index
+	b = binary.AppendVarint(b, int64(len(whole)))
+	return append(b, groups...), index, whole
 }
 
 var errSnapshot = errors.New("the snapshot is not one that this version of besra knows")
@@ -126,15 +146,7 @@ func (h *History) load(from io.Reader) (positions, error) {
 	for range r.count(maxGroups) {
 		var id feature.Hash
 		r.read(id[:])
-		since := r.num()
-		if h.Foreign && h.groups[id] == nil {
-			h.group(id, foreignRetention)
-		}
-		g := h.groups[id] // nil: no plan has it
-		if g != nil {
-			g.since, g.loaded = since, true
-		}
-		groups = append(groups, g)
+		groups = append(groups, h.loadGroup(id, r.num()))
 	}
 	for range r.count(math.MaxInt32) {
 		at, position := r.num(), uint64(r.num())
@@ -165,6 +177,29 @@ func (h *History) load(from io.Reader) (positions, error) {
 		}
 	}
 	return through, r.err
+}
+
+// loadGroup returns the group that a snapshot has under an id, with histories that are whole from since on; nil: no
+// plan has it. Snapshots have had groups of one id for all models.
+func (h *History) loadGroup(id feature.Hash, since int64) *group {
+	g, known := h.groups[id]
+	for _, plain := range h.groups {
+		if plain.plain == id && id != (feature.Hash{}) {
+			raise(&plain.since, since)
+			plain.loaded = true
+			if !known {
+				g = plain
+			}
+		}
+	}
+	if h.Foreign && !known {
+		g = h.foreign(id) // of this id again in the next snapshot: nobody can tell of which model a state is
+	}
+	if g != nil {
+		raise(&g.since, since)
+		g.loaded = true
+	}
+	return g
 }
 
 // positions are, shard by shard of a snapshot, those of the last records that are in it.

@@ -29,7 +29,7 @@ func (h *History) Status() Status {
 	return s
 }
 
-// Measure brings the gauges up to date.
+// Measure brings the gauges up to date. Of versions that are not served there are none.
 func (h *History) Measure() {
 	s, m := h.Status(), h.Metrics
 	m.State.Entities.Set(float64(s.Store.Entities))
@@ -53,12 +53,20 @@ func (h *History) Measure() {
 	if h.Outcomes == nil {
 		return
 	}
+	served := func(p *outcome.Performance) bool { return h.Served == nil || h.Served(p.Model, p.Version) }
 	for _, p := range h.Outcomes.Performance() {
-		g := m.Performance(p.Model, strconv.Itoa(p.Version), p.Age.String())
+		if !served(&p) {
+			continue
+		}
+		version := strconv.Itoa(p.Version)
+		g := m.Performance(p.Model, version, p.Age.String())
 		g.Precision.Set(p.Precision)
 		g.Recall.Set(p.Recall)
 		g.Labelled.Set(p.LabelledShare)
 		g.Caught.Set(float64(p.CaughtLoss) / LossUnit)
 		g.Missed.Set(float64(p.MissedLoss) / LossUnit)
+		if !served(&p) {
+			m.ForgetPerformance(p.Model, version) // it left meanwhile, and whoever dropped its figures may have done so before
+		}
 	}
 }

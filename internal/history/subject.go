@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -142,7 +143,7 @@ func (s Subject) in(data []byte, r *Record, e *feature.Event) bool {
 	if len(r.Data) == 0 {
 		return false
 	}
-	_, ok := readData(r.Data, s.Plan, e)
+	_, _, ok := readData(r.Data, s.Plan, e)
 	return ok && e.Hashes[f] == s.Hash
 }
 
@@ -150,9 +151,13 @@ func (s Subject) in(data []byte, r *Record, e *feature.Event) bool {
 type Forgotten struct{ Histories, Outcomes, Records int }
 
 // Forget erases a subject: its histories, alone and together with others, the outcomes of its events, and their
-// records. What other entities' histories know of those events is counts and sums, and stays.
+// records. What other entities' histories know of those events is counts and sums, and stays. It refuses when the
+// snapshots that it takes would lose events.
 func (h *History) Forget(ctx context.Context, s Subject) (Forgotten, error) {
 	var done Forgotten
+	if h.behind != "" {
+		return done, fmt.Errorf("the journal has events of model %s that no snapshot has: name its bundles, too", h.behind)
+	}
 	keys, err := h.keysWith(s)
 	if err != nil {
 		return done, err
@@ -163,13 +168,13 @@ func (h *History) Forget(ctx context.Context, s Subject) (Forgotten, error) {
 		}
 	}
 	var e feature.Event
-	f := s.Plan.Field(s.Field)
+	f, tenant := s.Plan.Field(s.Field), hashTenant(s.Tenant)
 	done.Outcomes, err = h.Outcomes.Forget(func(r *outcome.Record) bool {
 		if r.Model != s.Model || len(r.Data) == 0 {
 			return false
 		}
-		_, ok := readData(r.Data, s.Plan, &e)
-		return ok && f >= 0 && e.Hashes[f] == s.Hash
+		_, of, ok := readData(r.Data, s.Plan, &e)
+		return ok && of == tenant && f >= 0 && e.Hashes[f] == s.Hash
 	})
 	if err != nil || h.Journal == nil {
 		return done, err

@@ -17,6 +17,7 @@ type Turn struct {
 	States [][]byte               // by the plan's groups; nil: there is none
 	Kept   []window.Kept          // by the plan's groups: what will become of the event there
 	Work   feature.Work           // for feature.Program.Row
+	of     *known                 // what is known of the plan
 	lease  store.Lease            // of the groups whose entities are there
 	refs   []store.Ref            // by the lease
 	groups []int                  // by the lease: the plan's group
@@ -46,6 +47,7 @@ type Scored struct {
 func (h *History) Begin(ctx context.Context, t *Turn, s Stream, e *feature.Event) error {
 	p := s.Plan
 	k := h.known(p)
+	t.of = k
 	t.refs, t.groups = t.refs[:0], t.groups[:0]
 	t.States, t.Kept = t.States[:0], t.Kept[:0]
 	keys := k.keysOf(s)
@@ -89,7 +91,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 	kept = t.kept()
 	r := said.record(s, e.Time)
 	if said.HasID {
-		t.data = appendData(t.data[:0], s.Plan, e, kept)
+		t.data = appendData(t.data[:0], s.Plan, s.Tenant, e, kept)
 		r.Data = t.data
 	}
 	if h.Journal != nil {
@@ -114,6 +116,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 		}
 		t.lease.States[j], t.lease.Changed[j] = state, true
 	}
+	h.saw(t.of, e.Time)
 	t.lease.At = time.UnixMilli(r.At)
 	err = h.Store.Advance(ctx, &t.lease, h.position(position))
 	if errors.Is(err, store.ErrFull) {
@@ -253,12 +256,3 @@ func (r *Record) outcome(o *outcome.Record) {
 
 // mark is the mark of an event that is known as fraud from a time on; 0 would be none.
 func mark(labelTime int64) int64 { return min(max(labelTime, 1), window.MaxTime) }
-
-func (k *known) keysOf(s Stream) *feature.Keys {
-	if keys, ok := (*k.keys.Load())[s.Tenant]; ok {
-		return keys
-	}
-	keys := s.Plan.Keys(s.Tenant, s.Model)
-	k.keys.Store(&map[string]*feature.Keys{s.Tenant: keys}) // one tenant at a time is all there is as yet
-	return keys
-}

@@ -4,15 +4,9 @@ package score
 
 import (
 	"context"
-	"encoding/binary"
-	"log/slog"
 	"testing"
 
-	"github.com/besra-ml/besra/internal/bundle"
-	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/policy"
-	"github.com/besra-ml/besra/internal/registry"
-	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -31,42 +25,48 @@ func TestScoringAllocatesNothing(t *testing.T) {
 	}
 }
 
-// An event's whole way: claimed, made a row of with its histories, scored, remembered, its answer kept.
+// An event's whole way: claimed, made a row of with its histories, scored, remembered, its answer kept; alone, and
+// with a challenger that has room for it, or none.
 func TestAnEventTakesAtMostOneAllocation(t *testing.T) {
-	metrics := telemetry.New(telemetry.Options{})
-	b, err := bundle.Load("../../models/fraud/1")
-	if err != nil {
-		t.Fatal(err)
+	for name, queue := range map[string]int{"without a shadow": 0, "that is queued for a challenger": 100_000, "that a full queue drops": 1} {
+		t.Run(name, func(t *testing.T) {
+			metrics := telemetry.New(telemetry.Options{})
+			m, challenger := twoDemos(t, nil, nil, metrics)
+			var shadow *Shadow
+			if queue > 0 {
+				shadow, _, _ = challenged(m, challenger, func(o *ShadowOptions) { o.Queue = queue })
+			}
+			event := eventsOf(t, 50, m, shadow, metrics)
+			for range 60_000 { // until windows and memory are as large as they get
+				event()
+			}
+			if n := testing.AllocsPerRun(2000, event); n > 1 {
+				t.Errorf("%v allocations", n)
+			}
+			if shadow == nil {
+				return
+			}
+			st := shadow.Status()[0]
+			if waits := shadow.queue.n; waits == 0 || (queue == 1) != (st.Dropped > 60_000) || (queue > 1) != (waits > 10_000) {
+				t.Errorf("%d wait, %+v", waits, st)
+			}
+		})
 	}
-	r, err := registry.New([]*registry.Model{registry.NewModel(b, nil, metrics)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := r.Only()
-	h := history.New(history.Options{Store: store.NewMemory(store.Options{}), Metrics: metrics, Log: slog.New(slog.DiscardHandler)})
-	h.Attach(m.Plan)
-	s := Measured(Replayed(Recorded(Direct(), h, slog.New(slog.DiscardHandler)), h.Store, metrics), metrics)
-	var batch Batch
-	n, id := uint64(0), []byte("evt")
-	event := func() {
-		batch.Reset(m, 1)
-		e, in := &batch.Events[0], &batch.Inputs[0]
-		n++
-		e.Raw, e.Guarded, e.ID = true, true, id
-		binary.LittleEndian.PutUint64(e.Key[:], n*0x9e3779b97f4a7c15)
-		in.Reset(m.Plan)
-		in.Time = 1_700_000_000_000 + int64(n)*20_000
-		in.Numbers[m.Plan.Field("amount")] = float64(n % 1000)
-		binary.LittleEndian.PutUint64(in.Hashes[m.Plan.Field("card")][:], 1+n%50)
-		binary.LittleEndian.PutUint64(in.Hashes[m.Plan.Field("terminal")][:], 1+n%100)
-		if err := s.Score(context.Background(), &batch); err != nil || e.Refused != nil {
-			t.Fatal(err, e.Refused)
-		}
-	}
-	for range 60_000 { // until windows and memory are as large as they get
-		event()
-	}
-	if n := testing.AllocsPerRun(2000, event); n > 1 {
+}
+
+func TestARowForAChallengerAllocatesNothing(t *testing.T) {
+	m := versions(t, "binary-logistic-3.2.0/model.ubj", "names-order-3.2.0/model.json")
+	shadow, _, _ := challenged(m[0], m[1], func(o *ShadowOptions) { o.Queue = 2000 })
+	s := given(shadow)
+	b := scored(t, m[0], s, rows...)
+	ctx := context.Background()
+	if n := testing.AllocsPerRun(1000, func() { // half of them find no room
+		b.Reset(m[0], 4)
+		_ = s.Score(ctx, b)
+	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	if st := shadow.Status()[0]; st.Dropped < 1000 || shadow.queue.n != 2000 {
+		t.Errorf("%+v", st)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/registry"
 )
 
 // Direct returns the innermost scorer: rows become margins, values and decisions.
@@ -32,14 +33,18 @@ func (direct) Score(_ context.Context, b *Batch) error {
 // judge picks the selected output of event i and decides.
 func judge(b *Batch, i int) Result {
 	m := b.Model
-	values := b.EventValues(i)
-	margins := b.Margins[i*m.Outputs : (i+1)*m.Outputs]
+	r := selected(m, b.Margins[i*m.Outputs:(i+1)*m.Outputs], b.EventValues(i))
+	decide(b, i, &r)
+	return r
+}
+
+// selected returns the selected output of one row's margins and values, not yet decided.
+func selected(m *registry.Model, margins, values []float64) Result {
 	r := Result{Score: values[m.Output], Margin: margins[min(m.Output, len(margins)-1)]}
 	if m.Values == 1 && m.Outputs > 1 {
 		r.Margin = margins[int(r.Score)] // the value is the class; its margin made it so
 	}
 	r.Degraded = math.IsNaN(r.Score) || math.IsInf(r.Score, 0)
-	decide(b, i, &r)
 	return r
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"slices"
+	"time"
 
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/history"
@@ -19,12 +21,16 @@ import (
 //
 // An event's entities are held from reading their windows until the event and what was said of it have entered
 // history and are queued as one record of the journal; the disk is awaited after they are let go. What was not
-// scored, and what was answered without a score, leaves no trace.
-func Recorded(s Scorer, h *history.History, log *slog.Logger) Scorer { return &recorded{s, h, log} }
+// scored, and what was answered without a score, leaves no trace. A sample of the others is shown to shadow, nil
+// for none.
+func Recorded(s Scorer, h *history.History, shadow *Shadow, log *slog.Logger) Scorer {
+	return &recorded{s, h, shadow, log}
+}
 
 type recorded struct {
 	Scorer
 	history *history.History
+	shadow  *Shadow
 	log     *slog.Logger
 }
 
@@ -33,7 +39,11 @@ type work struct {
 	turn     history.Turn
 	said     history.Scored
 	recorded []entry
+	samples  samples
 }
+
+// atOnce is how many events of a batch are scored until others may have the processor.
+const atOnce = 1024
 
 // An entry is an event that the journal has queued.
 type entry struct {
@@ -56,19 +66,24 @@ func (e *ErrRefused) Error() string { return e.Field + ": " + e.Detail }
 
 func (s *recorded) Score(ctx context.Context, b *Batch) error {
 	b.work.recorded = b.work.recorded[:0]
+	b.work.samples.reset()
 	for i := 0; i < len(b.Events); {
 		j := i + 1
 		if b.Events[i].Raw {
 			s.event(ctx, b, i)
 		} else {
-			for j < len(b.Events) && !b.Events[j].Raw {
+			for j < len(b.Events) && !b.Events[j].Raw && j-i < atOnce {
 				j++
 			}
 			s.rows(ctx, b, i, j)
 		}
+		if i/atOnce != j/atOnce {
+			runtime.Gosched() // a long batch lets those go first who have little to do
+		}
 		i = j
 	}
 	s.await(ctx, b)
+	s.shadow.offer(b)
 	return nil
 }
 
@@ -87,6 +102,9 @@ func (s *recorded) rows(ctx context.Context, b *Batch, i, j int) {
 			continue
 		}
 		b.Write(k)
+		if !e.DryRun && !e.Result.Degraded {
+			s.shadow.row(b, k)
+		}
 		if !e.Guarded || e.Result.Degraded {
 			continue
 		}
@@ -120,6 +138,7 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 		return
 	}
 	b.Write(i)
+	s.shadow.event(b, i, t)
 	position, kept, err := s.history.Commit(ctx, t, b.stream(), in, said(b, i))
 	s.queued(e, b, entry{i, position, kept}, err)
 }
@@ -141,7 +160,11 @@ func (s *recorded) await(ctx context.Context, b *Batch) {
 	for n := len(b.work.recorded) - 1; n >= 0; n-- { // the last first: it takes the others along
 		at := b.work.recorded[n]
 		e := &b.Events[at.event]
-		err := s.history.Wait(at.position)
+		until := b.Deadline
+		if !e.Guarded {
+			until = time.Time{} // a retry would count as another event: its answer is worth waiting for
+		}
+		err := s.history.Wait(at.position, until)
 		switch {
 		case err == nil:
 		case s.history.Continue:

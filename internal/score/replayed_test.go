@@ -199,8 +199,8 @@ func recordedDemo(t *testing.T, p *policy.Policy, s Scorer) (*registry.Model, Sc
 		t.Fatal(err)
 	}
 	h := history.New(history.Options{Store: store.NewMemory(store.Options{Shards: 4}), Metrics: metrics, Log: slog.New(slog.DiscardHandler)})
-	h.Attach(r.Only().Plan)
-	return r.Only(), Recorded(s, h, slog.New(slog.DiscardHandler)), h
+	h.Attach(r.Only().Name, r.Only().Plan)
+	return r.Only(), Recorded(s, h, nil, slog.New(slog.DiscardHandler)), h
 }
 
 // raw adds a payment to the batch as event i.

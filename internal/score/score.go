@@ -34,8 +34,10 @@ type Batch struct {
 	Values  []float64 // len(Events)×Values
 	Answers []byte    // the memory of the events' answers
 
-	Begun time.Time     // when scoring began; the door sets it
-	Took  time.Duration // how long it took
+	Begun    time.Time // when scoring began; the door sets it
+	Deadline time.Time // after which an answer is worth nothing; zero: there is none
+
+	Took time.Duration // how long scoring took
 
 	part *Batch // see Part
 	work work
@@ -99,7 +101,7 @@ type Result struct {
 
 // Reset empties the batch and makes room for n events of model m.
 func (b *Batch) Reset(m *registry.Model, n int) {
-	b.Model, b.Tenant = m, ""
+	b.Model, b.Tenant, b.Deadline = m, "", time.Time{}
 	b.Events = grown(b.Events, n)
 	for i := range b.Events {
 		e := &b.Events[i]
@@ -112,6 +114,14 @@ func (b *Batch) Reset(m *registry.Model, n int) {
 	b.Answers = b.Answers[:0]
 }
 
+// Forget lets go of the model, whose memory returns when nobody has it.
+func (b *Batch) Forget() {
+	b.Model = nil
+	if b.part != nil {
+		b.part.Model = nil
+	}
+}
+
 // Part returns the batch of the events from i up to j, which shares b's memory. It is valid until the next
 // Part of b.
 func (b *Batch) Part(i, j int) *Batch {
@@ -119,7 +129,7 @@ func (b *Batch) Part(i, j int) *Batch {
 		b.part = new(Batch)
 	}
 	m, p := b.Model, b.part
-	p.Model, p.Tenant, p.Begun = m, b.Tenant, b.Begun
+	p.Model, p.Tenant, p.Begun, p.Deadline = m, b.Tenant, b.Begun, b.Deadline
 	p.Events, p.Inputs = b.Events[i:j:j], b.Inputs[i:j:j]
 	p.Rows = b.Rows[i*len(m.Columns) : j*len(m.Columns)]
 	p.Margins = b.Margins[i*m.Outputs : j*m.Outputs]

@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/besra-ml/besra/internal/admit"
+	"github.com/besra-ml/besra/internal/auth"
+	"github.com/besra-ml/besra/internal/limit"
+	"github.com/besra-ml/besra/internal/listen"
+)
+
+// access is who may ask, and how much: what is behind the one admission of all doors.
+type access struct {
+	admission *admit.Admission
+	keys      *auth.Watcher // nil: there are none
+	tokens    *auth.JWT     // nil: none are taken
+	crowded   func() bool   // there is more to do than can be done
+}
+
+// openAccess reads certificates and keys and prepares to verify tokens.
+func (a *App) openAccess() (err error) {
+	if a.foreign {
+		return nil // nothing is served
+	}
+	if a.trusted, err = a.proxies(); err != nil {
+		return err
+	}
+	if !a.config.Proxy.Protocol { // which says it where it is spoken
+		a.clients = listen.NewAddresses(a.trusted)
+	}
+	if a.tls, err = a.certificates(); err != nil {
+		return err
+	}
+	c, m := a.config, &a.metrics.Access
+	o := auth.Options{Metrics: m, Log: a.log}
+	if c.Auth.Keys != "" {
+		if a.access.keys, err = auth.NewWatcher(c.Auth.Keys, c.Models.Poll, a.log, m); err != nil {
+			return fmt.Errorf("auth.keys: %w", err)
+		}
+		o.Keys = a.access.keys
+	}
+	if len(c.Auth.JWT) > 0 {
+		if a.access.tokens, err = auth.NewJWT(auth.JWTOptions{Issuers: c.Auth.JWT, Metrics: m, Log: a.log}); err != nil {
+			return fmt.Errorf("auth.jwt: %w", err)
+		}
+		o.Tokens = a.access.tokens
+	}
+	limiter, err := limit.New(limit.Options{Concurrency: c.Limits.Concurrency, Models: c.Limits.Models, Metrics: m})
+	if err != nil {
+		return err
+	}
+	a.access.admission, a.access.crowded = admit.New(auth.New(o), limiter, m), limiter.Crowded
+	return nil
+}
+
+// watch keeps keys and issuers' keys up to date until ctx ends.
+func (c *access) watch(ctx context.Context, team *sync.WaitGroup) {
+	if c.keys != nil {
+		team.Go(func() { c.keys.Run(ctx) })
+	}
+	if c.tokens != nil {
+		team.Go(func() { c.tokens.Run(ctx) })
+	}
+}
+
+// certified refuses what comes over a connection whose client's certificate no longer counts, where every client must have
+// one: it may have been revoked, or have run out, since the handshake.
+func (a *App) certified(next http.Handler) http.Handler {
+	if a.tls == nil || a.config.TLS.ClientAuth != "require" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS == nil || a.tls.Check(r.TLS) == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		a.metrics.Access.Denied.Revoked.Inc()
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("WWW-Authenticate", `Bearer realm="besra"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"type":"urn:besra:problem:unauthenticated","title":"Nobody knows who asks","status":401,` +
+			`"code":"unauthenticated","detail":"the client's certificate is no longer good"}`)) // whoever asked may have gone
+	})
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/besra-ml/besra/internal/admin"
+	"github.com/besra-ml/besra/internal/auth"
+	"github.com/besra-ml/besra/internal/identity"
+)
+
+// operators is the route of the door for operators, in metrics.
+const operators = "/admin/v1"
+
+// adminHandler returns the door for operators.
+func (a *App) adminHandler() http.Handler {
+	o := admin.Options{Models: a, Actions: a.metrics.Access.AdminActions, Log: a.log}
+	if keys := a.access.keys; keys != nil {
+		o.Keys = func() any { return auth.ListOf(keys.Keys().Entries(), time.Now()) }
+	}
+	return a.gateway.Guard(operators, identity.Admin, admin.Handler(o))
+}
+
+// listenAdmin opens the address of the door for operators; nil: there is none. The default address is given up when
+// somebody else has it, one that was asked for is not.
+func (a *App) listenAdmin(ctx context.Context) (net.Listener, error) {
+	address := a.config.Admin.Listen
+	if address == "" {
+		return nil, nil
+	}
+	l, err := a.open(ctx, address)
+	if errors.Is(err, syscall.EADDRINUSE) && address == Defaults().Admin.Listen {
+		a.log.Warn("models cannot be changed while besra runs: the address of admin.listen is taken", "address", address)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// serveAdmin serves operators on l until stop is called.
+func (a *App) serveAdmin(l net.Listener) (stop func()) {
+	if l == nil {
+		return func() {}
+	}
+	t := a.config.Timeouts
+	s := &http.Server{
+		// Without a WriteTimeout: it would run while a large model is read and proven, and cut off what became of it.
+		Handler: a.certified(a.here(l, a.adminHandler())), ReadHeaderTimeout: t.Header, ReadTimeout: t.Body, IdleTimeout: t.Idle,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan struct{})
+	a.warn(l, "admin.listen")
+	encrypted := a.tls != nil && !loopback(l)
+	if encrypted {
+		l = tls.NewListener(l, a.tls.Config())
+	}
+	go func() {
+		defer close(ended)
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("operators are no longer served", "error", err)
+		}
+	}()
+	a.log.Info("listening for operators", "admin", url(l, encrypted))
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), t.Drain)
+		defer cancel()
+		if s.Shutdown(ctx) != nil { // a change that was begun is made
+			_ = s.Close()
+		}
+		<-ended
+	}
+}

@@ -1,0 +1,10 @@
+package history
+
+import "github.com/besra-ml/besra/internal/feature"
+
+// GroupNumber returns the store's number of a model's group.
+func (h *History) GroupNumber(model string, g *feature.Group) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.group(model, g).number
+}
