@@ -4,9 +4,14 @@ go 1.26.0
 
 require (
 	github.com/besra-ml/besra v0.0.0
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	golang.org/x/sys v0.49.0
 )
 
-require github.com/goccy/go-yaml v1.19.2 // indirect
+require (
+	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/pires/go-proxyproto v0.15.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
+)
 
 replace github.com/besra-ml/besra => ..

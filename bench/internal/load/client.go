@@ -99,22 +99,27 @@ func (c *Client) Close() {
 
 // send sends the next request over a connection that is free.
 func (c *Client) send(conn *conn, due time.Duration) error {
-	r := c.requests.Next()
-	conn.due, conn.buf = due, conn.buf[:0]
-	for len(r) > 0 {
-		n, err := unix.Write(conn.fd, r)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("send: %w", err)
-		}
-		r = r[max(n, 0):]
+	conn.due = due
+	return conn.write(c.requests.Next())
+}
+
+// room makes room for more of an answer.
+func (conn *conn) room() error {
+	const most = 4 << 20
+	if len(conn.buf) < cap(conn.buf) {
+		return nil
 	}
+	if len(conn.buf) > most {
+		return errors.New("the answer is too long")
+	}
+	conn.buf = slices.Grow(conn.buf, len(conn.buf))
 	return nil
 }
 
 // receive reads what has arrived. It returns the answer's body once the answer is whole.
 func (conn *conn) receive() (body []byte, whole bool, err error) {
-	if len(conn.buf) == cap(conn.buf) {
-		return nil, false, errors.New("the answer is too long")
+	if err := conn.room(); err != nil {
+		return nil, false, err
 	}
 	n, err := unix.Read(conn.fd, conn.buf[len(conn.buf):cap(conn.buf)])
 	switch {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func Request(method, path string, body []byte) []byte { return AppendRequest(nil
 func AppendRequest(dst []byte, method, path string, body []byte) []byte {
 	dst = append(dst, method...)
 	dst = append(append(dst, ' '), path...)
-	dst = append(dst, " HTTP/1.1\r\nHost: bench\r\n"...)
+	dst = append(dst, " HTTP/1.1\r\nHost: localhost\r\n"...)
 	if body != nil {
 		dst = append(dst, "Content-Type: application/json\r\nContent-Length: "...)
 		dst = strconv.AppendInt(dst, int64(len(body)), 10)
@@ -47,13 +48,17 @@ func AppendRequest(dst []byte, method, path string, body []byte) []byte {
 	return append(append(dst, "\r\n"...), body...)
 }
 
-// Get asks for JSON, which v takes.
-func Get(address, path string, v any) error {
+// Get asks for JSON, which v takes. Each header is whole, such as "X-Who: somebody".
+func Get(address, path string, v any, headers ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return err
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		r.Header.Add(name, value)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
