@@ -21,6 +21,9 @@ func addSettings(fs *flag.FlagSet, defaults app.Config) *settingFlags {
 	fs.StringVar(&s.file, "config", "", "settings `file` (default besra.yaml, if it is there)")
 	for _, set := range defaults.Settings() {
 		fs.Var(&settingFlag{set, s.given}, set.Flag(), set.Usage)
+		if set.Name == "models.dir" {
+			fs.Var(&settingFlag{set, s.given}, "models", "the same as --"+set.Flag()+", a `directory`")
+		}
 	}
 	return s
 }
