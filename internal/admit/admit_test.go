@@ -311,16 +311,6 @@ func (h *house) calls() []*admit.Call {
 	return all
 }
 
-func TestAdmissionAllocatesNothing(t *testing.T) {
-	for name, h := range houses(t) {
-		calls := h.calls()
-		h.through(t, calls, 2*len(calls))
-		if n := testing.AllocsPerRun(100, func() { h.through(t, calls, 100) }); n > 0 {
-			t.Errorf("%s: %v allocations for 100 calls", name, n)
-		}
-	}
-}
-
 // BenchmarkAdmit is what is done for a call before its body is read: who asks, scope, rate, deadline, adaptive limit.
 func BenchmarkAdmit(b *testing.B) {
 	for name, h := range houses(b) {

@@ -37,12 +37,17 @@ func (s *sent) Read(b []byte) (int, error) {
 	return n, err
 }
 
+func newUnpacker() *unpacker {
+	u := new(unpacker)
+	u.reader = bufio.NewReader(&u.sent)
+	return u
+}
+
 // readPacked is readBody of a body that is packed by gzip: one member, and nothing behind it.
 func (g *Gateway) readPacked(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) ([]byte, *Problem) {
 	u, ok := g.unpackers.Get().(*unpacker)
 	if !ok {
-		u = new(unpacker)
-		u.reader = bufio.NewReader(&u.sent)
+		u = newUnpacker()
 	}
 	defer g.unpackers.Put(u)
 	buf, err := u.unpack(r.Body, buf, limit)
