@@ -81,6 +81,7 @@ func (e *Error) Error() string { return e.Detail }
 type Options struct {
 	Models  Models
 	Keys    func() any         // API keys as JSON shows them; nil: there are none
+	Named   bool               // requests must name this machine by an address or as localhost: see namesHere
 	Actions *telemetry.Counter // of changes that were made
 	Log     *slog.Logger
 }
@@ -128,6 +129,10 @@ func (d *door) action(verb string) action {
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.Named && !namesHere(r.Host) {
+		refuse(w, problem{badRequest, "Host", notHere})
+		return
+	}
 	path := r.URL.EscapedPath() // as it was sent: a name has nothing to escape
 	if path == root {
 		if allow(w, r, http.MethodGet, http.MethodHead) {

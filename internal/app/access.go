@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 
 	"github.com/besra-ml/besra/internal/admit"
@@ -64,25 +63,4 @@ func (c *access) watch(ctx context.Context, team *sync.WaitGroup) {
 	if c.tokens != nil {
 		team.Go(func() { c.tokens.Run(ctx) })
 	}
-}
-
-// certified refuses what comes over a connection whose client's certificate no longer counts, where every client must have
-// one: it may have been revoked, or have run out, since the handshake.
-func (a *App) certified(next http.Handler) http.Handler {
-	if a.tls == nil || a.config.TLS.ClientAuth != "require" {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS == nil || a.tls.Check(r.TLS) == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		a.metrics.Access.Denied.Revoked.Inc()
-		w.Header().Set("Connection", "close")
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.Header().Set("WWW-Authenticate", `Bearer realm="besra"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = w.Write([]byte(`{"type":"urn:besra:problem:unauthenticated","title":"Nobody knows who asks","status":401,` +
-			`"code":"unauthenticated","detail":"the client's certificate is no longer good"}`)) // whoever asked may have gone
-	})
 }

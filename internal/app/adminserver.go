@@ -19,9 +19,12 @@ import (
 // operators is the route of the door for operators, in metrics.
 const operators = "/admin/v1"
 
-// adminHandler returns the door for operators.
-func (a *App) adminHandler() http.Handler {
-	o := admin.Options{Models: a, Actions: a.metrics.Access.AdminActions, Log: a.log}
+// adminHandler returns the door for operators at l.
+func (a *App) adminHandler(l net.Listener) http.Handler {
+	o := admin.Options{
+		Models: a, Actions: a.metrics.Access.AdminActions, Log: a.log,
+		Named: !a.config.Auth.On() && !a.config.Insecure && loopback(l),
+	}
 	if keys := a.access.keys; keys != nil {
 		o.Keys = func() any { return auth.ListOf(keys.Keys().Entries(), time.Now()) }
 	}
@@ -54,7 +57,7 @@ func (a *App) serveAdmin(l net.Listener) (stop func()) {
 	t := a.config.Timeouts
 	s := &http.Server{
 		// Without a WriteTimeout: it would run while a large model is read and proven, and cut off what became of it.
-		Handler: a.certified(a.here(l, a.adminHandler())), ReadHeaderTimeout: t.Header, ReadTimeout: t.Body, IdleTimeout: t.Idle,
+		Handler: a.adminHandler(l), ReadHeaderTimeout: t.Header, ReadTimeout: t.Body, IdleTimeout: t.Idle,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan struct{})

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 // A directory of models is <dir>/<name>/<version>/, a bundle each, and <dir>/<name>/live, which pins a version. It may
@@ -161,17 +162,8 @@ func WritePin(dir, name string, version int) (err error) {
 	if err != nil {
 		return errors.Join(err, at.Remove(temporary))
 	}
-	return syncDir(at)
-}
-
-// syncDir makes a renaming durable, where folders can be synced.
-func syncDir(root *os.Root) error {
-	d, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	_ = d.Sync() // not every file system can; the pin is there
-	return d.Close()
+	_ = disk.SyncDir(filepath.Join(dir, name)) // not every file system can; the pin is there
+	return nil
 }
 
 // A glance is how the files of a version look from outside: paths, sizes, times.

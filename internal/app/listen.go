@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -94,26 +93,6 @@ func (a *App) warn(l net.Listener, setting string) {
 	}
 }
 
-// here keeps web pages away from what changes things, where whoever calls from this machine is let in: a browser on it sends their requests, too,
-// under a name that its owner has pointed here.
-func (a *App) here(l net.Listener, next http.Handler) http.Handler {
-	if a.config.Auth.On() || a.config.Insecure || !loopback(l) {
-		return next
-	}
-	return listen.OnlyLoopbackHosts(next, http.HandlerFunc(refuseHost))
-}
-
-func refuseHost(w http.ResponseWriter, _ *http.Request) {
-	const problem = `{"type":"urn:besra:problem:bad-request","title":"The request makes no sense","status":400,"code":"bad-request",` +
-		`"field":"Host","detail":"nobody who calls is authenticated, so a request must name this machine by an address or as localhost: ` +
-		`any other name may be that of a web page; ask for http://127.0.0.1, make keys (besra keys create, auth.keys), or say --insecure"}`
-	h := w.Header()
-	h["Content-Type"] = []string{"application/problem+json"}
-	h["Cache-Control"] = []string{"no-store"}
-	w.WriteHeader(http.StatusBadRequest)
-	_, _ = io.WriteString(w, problem) // whoever hangs up has no use for it
-}
-
 // unwrapNet strips the words that net puts around an error, which name the address again.
 func unwrapNet(err error) error {
 	var op *net.OpError
@@ -169,15 +148,16 @@ func http2(t TimeoutsConfig) *http.HTTP2Config {
 
 // certificate returns what finds the client's certificate of a request; where none are asked for, none is looked for.
 // One that was revoked, or has run out, since the connection was made is none.
-func (a *App) certificate() func(*http.Request) *x509.Certificate {
-	if a.config.TLS.ClientCA == "" {
-		return func(*http.Request) *x509.Certificate { return nil }
-	}
-	return func(r *http.Request) *x509.Certificate {
+func (a *App) certificate() func(*http.Request) (c *x509.Certificate, barred bool) {
+	required := a.config.TLS.ClientAuth == "require"
+	return func(r *http.Request) (*x509.Certificate, bool) {
+		if a.tls == nil || r.TLS == nil || a.config.TLS.ClientCA == "" {
+			return nil, false
+		}
 		c := listen.ClientCertificate(r)
 		if c != nil && a.tls.Check(r.TLS) != nil {
-			return nil
+			return nil, required
 		}
-		return c
+		return c, false
 	}
 }

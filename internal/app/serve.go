@@ -26,7 +26,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	t := a.config.Timeouts
 	var unused unusedConns
 	s := &http.Server{
-		Handler:           listen.CloseAfterChunks(a.certified(a.gateway)),
+		Handler:           listen.CloseAfterChunks(a.gateway),
 		ReadHeaderTimeout: t.Header,
 		ReadTimeout:       t.Body,
 		WriteTimeout:      t.Answer,

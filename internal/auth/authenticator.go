@@ -66,9 +66,12 @@ func New(o Options) *Authenticator {
 // Authenticate returns who shows these credentials. The identity is one and the same for all requests of a key, for as
 // long as its entry says the same. An error is a *Denied; it has been counted and logged.
 //
-// Credentials in a URL are refused whatever else is shown. Then the first that is there counts, and if it is not good
+// Who is barred, and credentials in a URL, are refused whatever else is shown. Then the first that is there counts, and if it is not good
 // the others are not asked: what the platform says, the headers, the certificate.
 func (a *Authenticator) Authenticate(ctx context.Context, c *Credentials) (*identity.Identity, error) {
+	if c.Barred {
+		return nil, a.deny(ctx, c, Revoked, "", nil)
+	}
 	if a.anybody != nil {
 		if c.Platform != nil {
 			return c.Platform, nil

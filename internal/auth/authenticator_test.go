@@ -233,6 +233,16 @@ func challenge(err error) string {
 	return denied.Challenge()
 }
 
+func TestWhoIsBarredIsRefusedWhateverElseIsShown(t *testing.T) {
+	d := newDoor(t, nil)
+	key, id := d.create(auth.Entry{Name: "shop"})
+	d.wantIn(auth.Credentials{Header: bearer(key)}, id)
+	d.wantDenied(auth.Credentials{Header: bearer(key), Barred: true}, auth.Revoked, "")
+	if _, err := auth.New(auth.Options{}).Authenticate(context.Background(), &auth.Credentials{Barred: true}); err == nil {
+		t.Error("let in where nobody is authenticated")
+	}
+}
+
 func TestNothingToShowIsMissing(t *testing.T) {
 	d := newDoor(t, nil)
 	d.wantDenied(auth.Credentials{}, auth.Missing, "")

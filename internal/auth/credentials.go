@@ -15,6 +15,7 @@ type Credentials struct {
 	Header      http.Header        // Authorization and X-API-Key are read from it, by their canonical names
 	Query       string             // of the URL, raw: credentials in it are refused
 	Certificate *x509.Certificate  // the client's, verified by TLS; nil: none
+	Barred      bool               // every client must have a certificate, and this one's no longer counts: nothing else helps
 	Address     netip.Addr         // of the client; zero: unknown
 	Platform    *identity.Identity // from the platform's own event, verified there, and never from a header; nil: none
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 // patience is how long one who changes the file waits for another.
@@ -23,7 +25,7 @@ func hold(ctx context.Context, path string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("another process has held it for too long"))
 	defer cancel()
 	for {
-		locked, err := lockFile(f)
+		locked, err := disk.Lock(f)
 		switch {
 		case err != nil:
 			f.Close()
@@ -64,5 +66,5 @@ func replaceFile(path string, data []byte) error {
 		_ = os.Remove(temporary)
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncDir(filepath.Dir(path))
 }

@@ -9,6 +9,3 @@ import (
 
 // keepOwner does nothing: there are no owners, or a directory's files inherit theirs.
 func keepOwner(*os.File, fs.FileInfo) error { return nil }
-
-// syncDir does nothing: the system keeps names by itself, and has no call for it.
-func syncDir(string) error { return nil }

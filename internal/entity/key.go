@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 const (
@@ -58,7 +60,8 @@ func ReadOrMakeKey(path string) ([]byte, error) {
 	if err := os.Rename(temporary, path); err != nil {
 		return nil, err
 	}
-	return key, syncFolder(filepath.Dir(path))
+	_ = disk.SyncDir(filepath.Dir(path)) // some systems do not sync folders
+	return key, nil
 }
 
 func writeKey(path string, key []byte) error {
@@ -68,13 +71,4 @@ func writeKey(path string, key []byte) error {
 	}
 	_, err = f.WriteString(hex.EncodeToString(key) + "\n")
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	_ = d.Sync() // some systems do not sync folders
-	return d.Close()
 }

@@ -25,6 +25,6 @@ func (o *Options) admitAll(t testing.TB, m *telemetry.Metrics, a auth.Options, l
 	}
 	a.Metrics = &m.Access
 	o.Admission = admit.New(auth.New(a), limiter, &m.Access)
-	o.Certificate = func(*http.Request) *x509.Certificate { return nil }
+	o.Certificate = func(*http.Request) (*x509.Certificate, bool) { return nil, false }
 	o.Address = func(*http.Request) netip.Addr { return netip.Addr{} }
 }

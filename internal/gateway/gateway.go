@@ -33,9 +33,10 @@ type Options struct {
 	Log      *slog.Logger
 	Ready    func() error // nil when requests can be answered; else why not
 
-	Admission   *admit.Admission
-	Certificate func(*http.Request) *x509.Certificate // the client's, verified; nil: none
-	Address     func(*http.Request) netip.Addr        // where the client is
+	Admission *admit.Admission
+	// Certificate returns the client's, verified, nil when there is none; barred says that there must be one and is none.
+	Certificate func(*http.Request) (c *x509.Certificate, barred bool)
+	Address     func(*http.Request) netip.Addr // where the client is
 
 	Deadline, BatchDeadline time.Duration // for an answer; 0: none
 

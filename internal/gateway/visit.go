@@ -25,7 +25,7 @@ func (v *visit) identity() *identity.Identity { return v.ticket.Identity }
 func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a access, begun time.Time) int {
 	c := &v.call
 	c.Credentials.Header, c.Credentials.Query = r.Header, r.URL.RawQuery
-	c.Credentials.Certificate = g.Certificate(r)
+	c.Credentials.Certificate, c.Credentials.Barred = g.Certificate(r)
 	c.Credentials.Address = g.Address(r)
 	c.Credentials.Platform = identity.FromContext(r.Context())
 	c.Needs, c.Limited = a.needs, a.limited

@@ -34,14 +34,14 @@ func (c *clock) pass(d time.Duration) {
 var errSick = errors.New("input/output error")
 
 func TestAFailedWriteIsRefusedAndDoesNotReappear(t *testing.T) {
-	for name, fault := range map[string]func(*disk){
-		"no space":                        func(d *disk) { d.room = 13 },
-		"a short write":                   func(d *disk) { d.room, d.short = 13, true },
-		"no space, and no truncation":     func(d *disk) { d.room, d.truncate = 13, errSick },
-		"a failing fsync":                 func(d *disk) { d.sync = errSick },
-		"a failing fsync, no truncation":  func(d *disk) { d.sync, d.truncate = errSick, errSick },
-		"no space, and no files opened":   func(d *disk) { d.room, d.open = 13, errSick },
-		"whole records before it is full": func(d *disk) { d.room, d.truncate = 30, errSick },
+	for name, fault := range map[string]func(*faultyDisk){
+		"no space":                        func(d *faultyDisk) { d.room = 13 },
+		"a short write":                   func(d *faultyDisk) { d.room, d.short = 13, true },
+		"no space, and no truncation":     func(d *faultyDisk) { d.room, d.truncate = 13, errSick },
+		"a failing fsync":                 func(d *faultyDisk) { d.sync = errSick },
+		"a failing fsync, no truncation":  func(d *faultyDisk) { d.sync, d.truncate = errSick, errSick },
+		"no space, and no files opened":   func(d *faultyDisk) { d.room, d.open = 13, errSick },
+		"whole records before it is full": func(d *faultyDisk) { d.room, d.truncate = 30, errSick },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, c, dir := newDisk(), &clock{}, t.TempDir()
@@ -79,7 +79,7 @@ func TestAFailedWriteIsRefusedAndDoesNotReappear(t *testing.T) {
 				t.Errorf("a snapshot: %v", err)
 			}
 
-			d.set(func(d *disk) { d.room, d.short, d.sync, d.truncate, d.open = -1, false, nil, nil, nil })
+			d.set(func(d *faultyDisk) { d.room, d.short, d.sync, d.truncate, d.open = -1, false, nil, nil, nil })
 			c.pass(time.Second)
 			position, err := put(j, "works again")
 			if err != nil {
@@ -108,7 +108,7 @@ func TestCloseDeclaresVoidWhatCouldNotBeCut(t *testing.T) {
 	d, dir := newDisk(), t.TempDir()
 	j := mustOpen(t, Options{Dir: dir, Sync: Never, OpenFile: d.OpenFile})
 	mustAppend(t, j, "acknowledged")
-	d.set(func(d *disk) { d.room, d.truncate = 20, errSick })
+	d.set(func(d *faultyDisk) { d.room, d.truncate = 20, errSick })
 	for range 3 {
 		if _, err := j.Append([]byte("refused")); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestCloseDeclaresVoidWhatCouldNotBeCut(t *testing.T) {
 	if err := j.Wait(t.Context(), 2); !errors.Is(err, errNoSpace) {
 		t.Fatal(err)
 	}
-	d.set(func(d *disk) { d.room = -1 })
+	d.set(func(d *faultyDisk) { d.room = -1 })
 	mustClose(t, j)
 	j = mustOpen(t, Options{Dir: dir})
 	wantRecords(t, j, numbered("acknowledged"))
@@ -139,7 +139,7 @@ func TestWhatAFailedFsyncLeftInDoubtIsWrittenAgain(t *testing.T) {
 					time.Sleep(101 * time.Millisecond)
 					synctest.Wait()
 				}
-				d.set(func(d *disk) { d.sync = errSick })
+				d.set(func(d *faultyDisk) { d.sync = errSick })
 				position, err := put(j, "in doubt")
 				if err != nil {
 					t.Fatal(err)
@@ -150,7 +150,7 @@ func TestWhatAFailedFsyncLeftInDoubtIsWrittenAgain(t *testing.T) {
 				if s := j.Stats(); !s.Failed || s.Durable != position-1 {
 					t.Errorf("%+v after a failed fsync", s)
 				}
-				d.set(func(d *disk) { d.sync = nil })
+				d.set(func(d *faultyDisk) { d.sync = nil })
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
 				if s := j.Stats(); s.Failed || s.Durable != position {
@@ -190,11 +190,11 @@ func TestWhatCannotBeReadBackAfterAFailedFsyncDoesNotStopTheJournal(t *testing.T
 	d, c, dir := newDisk(), &clock{}, t.TempDir()
 	j := mustOpen(t, Options{Dir: dir, Sync: Never, OpenFile: d.OpenFile, Now: c.Now})
 	mustAppend(t, j, "will be lost")
-	d.set(func(d *disk) { d.sync, d.readback = errSick, errSick })
+	d.set(func(d *faultyDisk) { d.sync, d.readback = errSick, errSick })
 	if err := j.Snapshot(1, func(io.Writer) error { return nil }); !errors.Is(err, errSick) {
 		t.Fatal(err)
 	}
-	d.set(func(d *disk) { d.sync = nil })
+	d.set(func(d *faultyDisk) { d.sync = nil })
 	c.pass(time.Second)
 	if err := j.Retry(); err != nil {
 		t.Fatal(err)
@@ -208,11 +208,11 @@ func TestAFileWhoseFsyncFailedIsNotWrittenAgain(t *testing.T) {
 	d, c, dir := newDisk(), &clock{}, t.TempDir()
 	j := mustOpen(t, Options{Dir: dir, Sync: Never, OpenFile: d.OpenFile, Now: c.Now})
 	mustAppend(t, j, "in doubt")
-	d.set(func(d *disk) { d.sync = errSick })
+	d.set(func(d *faultyDisk) { d.sync = errSick })
 	if err := j.Snapshot(1, text("state")); !errors.Is(err, errSick) {
 		t.Fatal(err)
 	}
-	d.set(func(d *disk) { d.sync = nil })
+	d.set(func(d *faultyDisk) { d.sync = nil })
 	c.pass(time.Second)
 	mustAppend(t, j, "next")
 	if s := j.Stats(); s.Durable != 1 {
@@ -229,11 +229,11 @@ func TestRetryGetsAnIdleJournalOutOfItsFailure(t *testing.T) {
 	if err := j.Retry(); err != nil {
 		t.Errorf("retrying what works: %v", err)
 	}
-	d.set(func(d *disk) { d.room = 0 })
+	d.set(func(d *faultyDisk) { d.room = 0 })
 	if _, err := put(j, "refused"); err == nil {
 		t.Fatal("no failure")
 	}
-	d.set(func(d *disk) { d.room = -1 })
+	d.set(func(d *faultyDisk) { d.room = -1 })
 	if err := j.Retry(); !errors.Is(err, errNoSpace) {
 		t.Errorf("retrying at once: %v", err)
 	}
@@ -259,13 +259,13 @@ func TestNothingAcknowledgedIsLostAndNothingRefusedReappears(t *testing.T) {
 		for step := range 60 {
 			switch random.IntN(10) {
 			case 0:
-				d.set(func(d *disk) { d.room, d.short = random.Int64N(200), random.IntN(2) == 0 })
+				d.set(func(d *faultyDisk) { d.room, d.short = random.Int64N(200), random.IntN(2) == 0 })
 			case 1:
-				d.set(func(d *disk) { d.sync = errSick })
+				d.set(func(d *faultyDisk) { d.sync = errSick })
 			case 2:
-				d.set(func(d *disk) { d.open = errSick })
+				d.set(func(d *faultyDisk) { d.open = errSick })
 			case 3:
-				d.set(func(d *disk) { d.room, d.sync, d.open = -1, nil, nil })
+				d.set(func(d *faultyDisk) { d.room, d.sync, d.open = -1, nil, nil })
 				c.pass(time.Second)
 			case 4:
 				_ = j.sync()
@@ -295,7 +295,7 @@ func TestNothingAcknowledgedIsLostAndNothingRefusedReappears(t *testing.T) {
 				}
 			}
 		}
-		d.set(func(d *disk) { d.room, d.sync, d.open = -1, nil, nil })
+		d.set(func(d *faultyDisk) { d.room, d.sync, d.open = -1, nil, nil })
 		c.pass(time.Second)
 		if err := j.Retry(); err != nil {
 			c.pass(time.Second) // the first try found that an fsync had failed

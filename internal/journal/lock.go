@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 // hold takes the lock of a directory, which closing the file lets go. The file names the process that has it.
@@ -16,7 +18,7 @@ func hold(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	locked, err := lockFile(f)
+	locked, err := disk.Lock(f)
 	if err == nil && !locked {
 		owner, _ := io.ReadAll(io.LimitReader(f, 20))
 		err = fmt.Errorf("%w %s", ErrInUse, strings.TrimSpace(string(owner)))

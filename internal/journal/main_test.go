@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// A disk opens real files, and fails as told.
-type disk struct {
+// A faultyDisk opens real files, and fails as told.
+type faultyDisk struct {
 	mu        sync.Mutex
 	room      int64 // bytes that can still be written; negative: no bound
 	short     bool  // what does not fit is dropped without an error
@@ -40,15 +40,15 @@ type disk struct {
 
 var errNoSpace = errors.New("no space left on this disk")
 
-func newDisk() *disk { return &disk{room: -1} }
+func newDisk() *faultyDisk { return &faultyDisk{room: -1} }
 
-func (d *disk) set(change func(*disk)) {
+func (d *faultyDisk) set(change func(*faultyDisk)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	change(d)
 }
 
-func (d *disk) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
+func (d *faultyDisk) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.open != nil {
@@ -60,7 +60,7 @@ func (d *disk) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
 
 type diskFile struct {
 	*os.File
-	disk *disk
+	disk *faultyDisk
 }
 
 func (f *diskFile) WriteAt(b []byte, at int64) (int, error) {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 // A segment is a file of records.
@@ -238,7 +240,7 @@ func (j *Journal) resume(fileSize int64, through uint64) error {
 		if err := j.begin(header{after: through, first: through + 1}, nil, through); err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(filepath.Clean(j.o.Dir)))
+		return disk.SyncDir(filepath.Dir(filepath.Clean(j.o.Dir)))
 	}
 	s := j.segments[len(j.segments)-1]
 	file, err := j.o.OpenFile(s.path, os.O_RDWR, 0o600)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 // A snapshot is a file that replaces the records up to its position.
@@ -142,7 +144,7 @@ func (j *Journal) trim() error {
 	if len(paths) == 0 {
 		return nil
 	}
-	return syncDir(j.o.Dir)
+	return disk.SyncDir(j.o.Dir)
 }
 
 // A blockWriter cuts what is written to it into blocks.

@@ -184,18 +184,18 @@ func TestAFailedSnapshotLeavesTheOldOne(t *testing.T) {
 	if err := j.Snapshot(2, func(io.Writer) error { return errSick }); !errors.Is(err, errSick) {
 		t.Errorf("error %v, want the writer's", err)
 	}
-	d.set(func(d *disk) { d.room = 50 })
+	d.set(func(d *faultyDisk) { d.room = 50 })
 	if err := j.Snapshot(2, text("no room for this")); !errors.Is(err, errNoSpace) {
 		t.Errorf("error %v, want the disk's", err)
 	}
-	d.set(func(d *disk) { d.room = -1 })
+	d.set(func(d *faultyDisk) { d.room = -1 })
 	err := j.Snapshot(2, func(io.Writer) error {
-		d.set(func(d *disk) { d.room = 0 })
+		d.set(func(d *faultyDisk) { d.room = 0 })
 		_, err := put(j, "shown by the snapshot, and refused")
 		if !errors.Is(err, ErrFailed) {
 			t.Errorf("error %v, want ErrFailed", err)
 		}
-		d.set(func(d *disk) { d.room = -1 })
+		d.set(func(d *faultyDisk) { d.room = -1 })
 		c.pass(time.Second)
 		return j.Retry() // that all is well again does not help
 	})
@@ -334,12 +334,12 @@ func TestARewriteThatFailsLosesNothing(t *testing.T) {
 			want[uint64(i+1)] = fmt.Sprintf("record %d", i)
 			mustAppend(t, j, want[uint64(i+1)])
 		}
-		d.set(func(d *disk) { d.room = room })
+		d.set(func(d *faultyDisk) { d.room = room })
 		err := j.Rewrite(func(_ uint64, record []byte) ([]byte, bool) { return record, true })
 		if err != nil && !errors.Is(err, errNoSpace) {
 			t.Fatal(err)
 		}
-		d.set(func(d *disk) { d.room = -1 })
+		d.set(func(d *faultyDisk) { d.room = -1 })
 		wantRecords(t, j, want)
 		if err := j.Close(); err != nil && !errors.Is(err, ErrFailed) {
 			t.Fatal(err)

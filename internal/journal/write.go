@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 // The tail is the segment that is written.
@@ -198,7 +200,7 @@ func (o *Options) finish(file File, path string, err error) error {
 		_ = os.Remove(path + unfinishedEnd) // else Open does
 		return err
 	}
-	return syncDir(o.Dir)
+	return disk.SyncDir(o.Dir)
 }
 
 // tend fsyncs every interval, until Close.

@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/besra-ml/besra/internal/disk"
 )
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
@@ -116,5 +118,5 @@ func writeManifest(dir string, m *manifest) error {
 		_ = os.Remove(f.Name())
 		return err
 	}
-	return syncDir(dir)
+	return disk.SyncDir(dir)
 }

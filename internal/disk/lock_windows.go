@@ -1,4 +1,4 @@
-package journal
+package disk
 
 import (
 	"errors"
@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockFile takes an exclusive lock, which ends with the file or the process. With false, another has it.
+// Lock takes an exclusive lock, which ends with the file or the process. With false, another has it.
 //
 // The locked byte lies far behind the file's content, which others could not read otherwise.
-func lockFile(f *os.File) (bool, error) {
+func Lock(f *os.File) (bool, error) {
 	at := windows.Overlapped{OffsetHigh: 1}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
 	switch {
