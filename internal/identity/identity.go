@@ -51,11 +51,6 @@ const (
 	Platform                  // a gateway in front of us, by the event that its platform hands over
 )
 
-// String returns the method's name, as logs spell it.
-func (m Method) String() string {
-	return [...]string{"none", "key", "jwt", "certificate", "platform"}[m]
-}
-
 // Anybody is who asks where nobody is authenticated.
 func Anybody() *Identity { return &Identity{ID: "anybody", Name: "anybody", Scopes: All} }
 
