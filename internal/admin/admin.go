@@ -13,11 +13,12 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-// Models is what can be changed. A change is made when its method returns. Errors are *Error where an operator can do
-// something about them.
+// Models is what can be changed. A change is made when its method returns. Errors are *problem.Problem where an operator can
+// do something about them.
 type Models interface {
 	Versions() []Version
 	Use(ctx context.Context, name string, version int) (Change, error)    // makes it the live one
@@ -55,27 +56,6 @@ type Change struct {
 	Before, Live *int // the live version before it and now; nil: none
 	Persisted    bool // a pin in the directory makes it last
 }
-
-// Kind says what kind of error it is.
-type Kind uint8
-
-// The kinds.
-const (
-	NoModel Kind = iota
-	NoVersion
-	NotServed // the version is there, and refused
-	BadRequest
-	NotReady
-)
-
-// An Error is why a change was not made.
-type Error struct {
-	Kind   Kind
-	Field  string // at fault; "": none
-	Detail string
-}
-
-func (e *Error) Error() string { return e.Detail }
 
 // Options is what the door is made of. Models, Log and Actions are needed.
 type Options struct {
@@ -130,7 +110,7 @@ func (d *door) action(verb string) action {
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.Named && !namesHere(r.Host) {
-		refuse(w, problem{badRequest, "Host", notHere})
+		problem.BadRequest.Of("Host", notHere).Write(w)
 		return
 	}
 	path := r.URL.EscapedPath() // as it was sent: a name has nothing to escape
@@ -151,12 +131,12 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	do := d.action(verb)
 	switch {
 	case !ok || !acts || do == nil:
-		refuse(w, problem{noSuchRoute, "", "GET " + root + " and " + keys + "; POST " + root + "/{name}:use, :load and :unload"})
+		problem.NoSuchRoute.Of("", "GET "+root+" and "+keys+"; POST "+root+"/{name}:use, :load and :unload").Write(w)
 	case !allow(w, r, http.MethodPost):
 	case !isName(name):
-		refuse(w, problem{badRequest, "name", "want 1 to 64 of a-z, 0-9 and -"})
+		problem.BadRequest.Of("name", "want 1 to 64 of a-z, 0-9 and -").Write(w)
 	case !who(r).Sees(name):
-		refuse(w, problem{forbidden, "", "not for this model"})
+		problem.Forbidden.Of("", "not for this model").Write(w)
 	default:
 		d.change(w, r, verb, name, do)
 	}
@@ -164,16 +144,16 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *door) listKeys(w http.ResponseWriter, r *http.Request) {
 	if who(r).Models != nil {
-		refuse(w, problem{forbidden, "", "the keys are not for who is bound to models"})
+		problem.Forbidden.Of("", "the keys are not for who is bound to models").Write(w)
 		return
 	}
 	if d.Keys == nil {
-		refuse(w, problem{noSuchRoute, "", "no file of keys is served: auth.keys"})
+		problem.NoSuchRoute.Of("", "no file of keys is served: auth.keys").Write(w)
 		return
 	}
 	b, err := json.Marshal(d.Keys())
 	if err != nil {
-		refuse(w, problem{internal, "", err.Error()})
+		problem.Internal.Of("", err.Error()).Write(w)
 		return
 	}
 	writeJSON(w, b)
@@ -195,7 +175,7 @@ func isName(s string) bool {
 func (d *door) change(w http.ResponseWriter, r *http.Request, verb, name string, do action) {
 	version, p := readVersion(w, r)
 	if p != nil {
-		refuse(w, *p)
+		p.Write(w)
 		return
 	}
 	c, err := do(r.Context(), name, version)
@@ -205,7 +185,7 @@ func (d *door) change(w http.ResponseWriter, r *http.Request, verb, name string,
 	}
 	if err != nil {
 		d.Log.LogAttrs(r.Context(), slog.LevelWarn, "audit", append(attrs, slog.Any("error", err))...)
-		refuse(w, problemOf(err))
+		problemOf(err).Write(w)
 		return
 	}
 	d.Actions.Inc()
@@ -222,12 +202,10 @@ func text(version *int) string {
 }
 
 // problemOf returns an error as its operator sees it.
-func problemOf(err error) problem {
-	var e *Error
-	if !errors.As(err, &e) {
-		return problem{internal, "", err.Error()} // of a file that could not be written: theirs to see
+func problemOf(err error) *problem.Problem {
+	var p *problem.Problem
+	if errors.As(err, &p) {
+		return p
 	}
-	return problem{map[Kind]code{
-		NoModel: noSuchModel, NoVersion: noSuchVersion, NotServed: modelRefused, BadRequest: badRequest, NotReady: notReady,
-	}[e.Kind], e.Field, e.Detail}
+	return problem.Internal.Of("", err.Error()) // of a file that could not be written: theirs to see
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -187,11 +188,11 @@ func TestWhatCannotBeChangedIsToldAndNotCounted(t *testing.T) {
 		status int
 		code   string
 	}{
-		{&Error{Kind: NoModel, Field: "name", Detail: "there is no model fraud"}, 404, "no-such-model"},
-		{&Error{Kind: NoVersion, Detail: "fraud has no version 3"}, 404, "no-such-version"},
-		{&Error{Kind: NotServed, Detail: "fraud@3 is refused, unproven"}, 409, "model-refused"},
-		{fmt.Errorf("live: %w", &Error{Kind: BadRequest, Detail: "it is live"}), 400, "bad-request"},
-		{&Error{Kind: NotReady, Detail: "recovering"}, 503, "not-ready"},
+		{problem.NoSuchModel.Of("name", "there is no model fraud"), 404, "no-such-model"},
+		{problem.NoSuchVersion.Of("", "fraud has no version 3"), 404, "no-such-version"},
+		{problem.ModelRefused.Of("", "fraud@3 is refused, unproven"), 409, "model-refused"},
+		{fmt.Errorf("live: %w", problem.BadRequest.Of("", "it is live")), 400, "bad-request"},
+		{problem.NotReady.Of("", "recovering"), 503, "not-ready"},
 		{errors.New("live: permission denied"), 500, "internal"},
 	} {
 		s := newTested()

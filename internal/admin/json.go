@@ -10,59 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
-
-// A problem is an error as a client sees it: application/problem+json, RFC 9457. Its codes are those of the other
-// doors, and model-refused.
-type problem struct {
-	code   code
-	field  string
-	detail string
-}
-
-type code struct {
-	name   string
-	status int
-	title  string
-}
-
-var (
-	badJSON          = code{"bad-json", http.StatusBadRequest, "The body is not the JSON it should be"}
-	badRequest       = code{"bad-request", http.StatusBadRequest, "The request makes no sense"}
-	forbidden        = code{"forbidden", http.StatusForbidden, "Whoever asks may not"}
-	noSuchRoute      = code{"no-such-route", http.StatusNotFound, "There is nothing at this path"}
-	noSuchModel      = code{"no-such-model", http.StatusNotFound, "There is no such model"}
-	noSuchVersion    = code{"no-such-version", http.StatusNotFound, "There is no such version of the model"}
-	methodNotAllowed = code{"method-not-allowed", http.StatusMethodNotAllowed, "The path does not take this method"}
-	modelRefused     = code{"model-refused", http.StatusConflict, "The version is there and cannot be served"}
-	tooLarge         = code{"too-large", http.StatusRequestEntityTooLarge, "The request is too large"}
-	badMediaType     = code{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body's media type is not JSON"}
-	notReady         = code{"not-ready", http.StatusServiceUnavailable, "The service is not ready"}
-	internal         = code{"internal", http.StatusInternalServerError, "Internal error"}
-)
-
-func refuse(w http.ResponseWriter, p problem) {
-	b := append([]byte(nil), `{"type":"urn:besra:problem:`...)
-	b = append(append(b, p.code.name...), `","title":`...)
-	b = strictjson.AppendString(b, p.code.title)
-	b = strconv.AppendInt(append(b, `,"status":`...), int64(p.code.status), 10)
-	b = strictjson.AppendString(append(b, `,"code":`...), p.code.name)
-	if p.field != "" {
-		b = strictjson.AppendString(append(b, `,"field":`...), p.field)
-	}
-	if p.detail != "" {
-		b = strictjson.AppendString(append(b, `,"detail":`...), p.detail)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	if p.code.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
-	}
-	w.WriteHeader(p.code.status)
-	_, _ = w.Write(append(b, '}')) // whoever asked may have gone
-}
 
 func writeJSON(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
@@ -77,7 +27,7 @@ func allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	}
 	takes := strings.Join(methods, ", ")
 	w.Header().Set("Allow", takes)
-	refuse(w, problem{methodNotAllowed, "", "the path takes " + takes})
+	problem.MethodNotAllowed.Of("", "the path takes "+takes).Write(w)
 	return false
 }
 
@@ -86,51 +36,51 @@ const maxBody = 4096
 
 // readVersion reads a body such as {"version":3}. It wants the media type of JSON, which a page of another site cannot
 // send unasked.
-func readVersion(w http.ResponseWriter, r *http.Request) (version int, p *problem) {
+func readVersion(w http.ResponseWriter, r *http.Request) (version int, p *problem.Problem) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
-		return 0, &problem{badMediaType, "", "send Content-Type: application/json"}
+		return 0, problem.BadMediaType.Of("", "send Content-Type: application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return 0, &problem{tooLarge, "", "the body is longer than " + strconv.Itoa(maxBody) + " bytes"}
+		return 0, problem.TooLarge.Of("", "the body is longer than "+strconv.Itoa(maxBody)+" bytes")
 	case err != nil:
-		return 0, &problem{badRequest, "", "the body did not arrive whole"}
+		return 0, problem.BadRequest.Of("", "the body did not arrive whole")
 	}
 	names, err := strictjson.NewNames([]string{"version"})
 	if err != nil {
-		return 0, &problem{internal, "", ""}
+		return 0, problem.Internal.Of("", "")
 	}
 	var s strictjson.Scanner
 	s.Reset(body)
 	members := names.Members()
 	if err := members.Open(&s); err != nil {
-		return 0, &problem{badJSON, "", err.Error()}
+		return 0, problem.BadJSON.Of("", err.Error())
 	}
 	version = -1
 	for {
 		i, ok, err := members.Next(&s)
 		switch {
 		case err != nil:
-			return 0, &problem{badJSON, "", err.Error()}
+			return 0, problem.BadJSON.Of("", err.Error())
 		case !ok && version < 0:
-			return 0, &problem{badRequest, "version", `is missing; send {"version":3}`}
+			return 0, problem.BadRequest.Of("version", `is missing; send {"version":3}`)
 		case !ok:
 			if err := s.End(); err != nil {
-				return 0, &problem{badJSON, "", err.Error()}
+				return 0, problem.BadJSON.Of("", err.Error())
 			}
 			return version, nil
 		case i == strictjson.Unknown:
-			return 0, &problem{badRequest, "", "requests have the member version alone"}
+			return 0, problem.BadRequest.Of("", "requests have the member version alone")
 		}
 		x, err := s.Float()
 		if err != nil {
-			return 0, &problem{badRequest, "version", err.Error()}
+			return 0, problem.BadRequest.Of("version", err.Error())
 		}
 		if x != float64(int32(x)) || x < 0 {
-			return 0, &problem{badRequest, "version", "want the whole number of a version"}
+			return 0, problem.BadRequest.Of("version", "want the whole number of a version")
 		}
 		version = int(x)
 	}

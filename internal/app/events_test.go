@@ -216,7 +216,7 @@ func TestWrongEvents(t *testing.T) {
 				t.Fatalf("%s is not in %s", c.old, good)
 			}
 			status, answer := s.post("/v1/score", strings.Replace(good, c.old, c.new, 1))
-			var p problem
+			var p problemJSON
 			if err := json.Unmarshal([]byte(answer), &p); err != nil || status != c.status || p.Code != c.code || c.field != "" && p.Field != c.field {
 				t.Errorf("%d %s", status, answer)
 			}
@@ -309,7 +309,7 @@ func TestLabels(t *testing.T) {
 		"a card number":    {`{"labels":[` + label("4111111111111111", "fraud", "2026-12-04T00:00:00Z") + `]}`, "labels[0].event_id"},
 	} {
 		status, answer := s.post("/v1/labels", c.body)
-		var p problem
+		var p problemJSON
 		if err := json.Unmarshal([]byte(answer), &p); err != nil || status != 400 && status != 422 || p.Field != c.field {
 			t.Errorf("%s: %d %s", name, status, answer)
 		}

@@ -164,7 +164,7 @@ type scored struct {
 	Scores   []float64   `json:"scores"`
 	Labels   []string    `json:"labels"`
 	Warnings []struct{ Code, Field string }
-	Error    *problem
+	Error    *problemJSON
 }
 
 // score is the answer's score, as a float64 that holds the float32.

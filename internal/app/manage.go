@@ -8,6 +8,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/admin"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/registry"
 )
 
@@ -99,8 +100,8 @@ func (a *App) Load(ctx context.Context, name string, version int) (admin.Change,
 func (s *stock) overruled(e *entry) error {
 	for _, later := range s.shelves[slices.Index(s.shelves, e.shelf)+1:] {
 		if pin, ok := later.pins[e.name]; ok && pin != e.version {
-			return &admin.Error{Kind: admin.BadRequest, Field: "version", Detail: fmt.Sprintf(
-				"another directory pins %s@%d, and its word counts; make that one's pin another, or remove it", e.name, pin)}
+			return problem.BadRequest.Of("version", fmt.Sprintf(
+				"another directory pins %s@%d, and its word counts; make that one's pin another, or remove it", e.name, pin))
 		}
 	}
 	return nil
@@ -148,7 +149,7 @@ func (a *App) Unload(ctx context.Context, name string, version int) (admin.Chang
 		case e.unloaded:
 			return false, nil
 		case e.model != nil && e.model.Live:
-			return false, &admin.Error{Kind: admin.BadRequest, Field: "version", Detail: fmt.Sprintf("%s is live; make another version live first", e.model)}
+			return false, problem.BadRequest.Of("version", fmt.Sprintf("%s is live; make another version live first", e.model))
 		}
 		for _, e := range a.stock.all(name, version) {
 			e.unloaded, e.model, e.refused = true, nil, nil
@@ -163,7 +164,7 @@ func (a *App) Unload(ctx context.Context, name string, version int) (admin.Chang
 func (a *App) change(ctx context.Context, name string, version int, do func(*entry) (persisted bool, err error)) (admin.Change, error) {
 	c := admin.Change{Name: name, Version: version}
 	if err := a.isReady(); err != nil {
-		return c, &admin.Error{Kind: admin.NotReady, Detail: err.Error()}
+		return c, problem.NotReady.Of("", err.Error())
 	}
 	a.stock.mu.Lock()
 	defer a.stock.mu.Unlock()
@@ -197,21 +198,21 @@ func (a *App) live(name string) *int {
 func (a *App) unknown(name string, version int) error {
 	for _, e := range a.stock.entries {
 		if e.name == name {
-			return &admin.Error{Kind: admin.NoVersion, Field: "version", Detail: fmt.Sprintf("%s has no version %d", name, version)}
+			return problem.NoSuchVersion.Of("version", fmt.Sprintf("%s has no version %d", name, version))
 		}
 	}
-	return &admin.Error{Kind: admin.NoModel, Field: "name", Detail: fmt.Sprintf("there is no model %s", name)}
+	return problem.NoSuchModel.Of("name", fmt.Sprintf("there is no model %s", name))
 }
 
 // absent says why a version is not served.
 func absent(e *entry) error {
 	switch {
 	case e.unloaded:
-		return &admin.Error{Kind: admin.NoVersion, Field: "version", Detail: fmt.Sprintf("%s@%d is unloaded; load it first", e.name, e.version)}
+		return problem.NoSuchVersion.Of("version", fmt.Sprintf("%s@%d is unloaded; load it first", e.name, e.version))
 	case e.refused != nil:
-		return &admin.Error{Kind: admin.NotServed, Field: "version", Detail: fmt.Sprintf("%s@%d is refused, %s: %s", e.name, e.version, e.refused.Reason, e.refused.Why)}
+		return problem.ModelRefused.Of("version", fmt.Sprintf("%s@%d is refused, %s: %s", e.name, e.version, e.refused.Reason, e.refused.Why))
 	}
-	return &admin.Error{Kind: admin.NoVersion, Field: "version", Detail: fmt.Sprintf("%s@%d is not served", e.name, e.version)}
+	return problem.NoSuchVersion.Of("version", fmt.Sprintf("%s@%d is not served", e.name, e.version))
 }
 
 // choose makes a version live that no directory can pin.

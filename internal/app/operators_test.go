@@ -12,15 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/besra-ml/besra/internal/admin"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 // unserved checks that an operator's error says why a version is not served.
 func unserved(t *testing.T, err error, says string) {
 	t.Helper()
-	var e *admin.Error
-	if !errors.As(err, &e) || e.Kind != admin.NotServed || !strings.Contains(e.Detail, says) {
+	var e *problem.Problem
+	if !errors.As(err, &e) || e.Code != problem.ModelRefused || !strings.Contains(e.Detail, says) {
 		t.Errorf("error %v, want %q", err, says)
 	}
 }
@@ -203,8 +203,8 @@ func TestAPinThatAnotherDirectoryOverrulesIsNotWritten(t *testing.T) {
 	}
 	s := start(t, func(c *Config) { c.Models.Dir, c.Models.Poll = second, time.Hour }, first)
 	c, err := s.Use(context.Background(), "fraud", 3)
-	var e *admin.Error
-	if !errors.As(err, &e) || e.Kind != admin.BadRequest || !strings.Contains(e.Detail, "another directory pins fraud@2") || *c.Live != 2 || c.Persisted {
+	var e *problem.Problem
+	if !errors.As(err, &e) || e.Code != problem.BadRequest || !strings.Contains(e.Detail, "another directory pins fraud@2") || *c.Live != 2 || c.Persisted {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := os.Stat(filepath.Join(first, "fraud", pinFile)); !errors.Is(err, fs.ErrNotExist) {

@@ -234,16 +234,16 @@ func scoreRequest(path string, n int) string {
 	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, n)
 }
 
-// A problem is an error as a client reads it.
-type problem struct {
+// A problemJSON is an error as a client reads it.
+type problemJSON struct {
 	Type, Title, Code, Field, Detail string
 	Status                           int
 }
 
 // refused checks that an answer is a problem of that status and code, and returns it.
-func refused(t *testing.T, status int, body string, wantStatus int, wantCode string) problem {
+func refused(t *testing.T, status int, body string, wantStatus int, wantCode string) problemJSON {
 	t.Helper()
-	var p problem
+	var p problemJSON
 	d := json.NewDecoder(bytes.NewBufferString(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {

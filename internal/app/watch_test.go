@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/besra-ml/besra/internal/admin"
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 // directory makes a directory of these versions of fraud.
@@ -545,10 +545,10 @@ func TestOperatorsUseLoadAndUnload(t *testing.T) {
 	ctx := context.Background()
 	s := f.serve(f.directory(1, 2, 3), nil)
 	dir := s.config.Models.Dir
-	fails := func(err error, kind admin.Kind, says string) {
+	fails := func(err error, code problem.Code, says string) {
 		t.Helper()
-		var e *admin.Error
-		if !errors.As(err, &e) || e.Kind != kind || !strings.Contains(e.Detail, says) {
+		var e *problem.Problem
+		if !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Detail, says) {
 			t.Errorf("error %v, want %q", err, says)
 		}
 	}
@@ -561,7 +561,7 @@ func TestOperatorsUseLoadAndUnload(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	_, err = s.Unload(ctx, "fraud", 1)
-	fails(err, admin.BadRequest, "fraud@1 is live")
+	fails(err, problem.BadRequest, "fraud@1 is live")
 	if _, err = s.Unload(ctx, "fraud", 3); err != nil {
 		t.Fatal(err)
 	}
@@ -571,20 +571,20 @@ func TestOperatorsUseLoadAndUnload(t *testing.T) {
 		t.Errorf("ready is %s", got)
 	}
 	_, err = s.Use(ctx, "fraud", 3)
-	fails(err, admin.NoVersion, "load it first")
+	fails(err, problem.NoSuchVersion, "load it first")
 	if _, err = s.Load(ctx, "fraud", 3); err != nil {
 		t.Fatal(err)
 	}
 	s.want(these("fraud@3", "fraud@2", "fraud@1 live"), nil)
 	_, err = s.Use(ctx, "fraud", 9)
-	fails(err, admin.NoVersion, "fraud has no version 9")
+	fails(err, problem.NoSuchVersion, "fraud has no version 9")
 	_, err = s.Use(ctx, "abuse", 1)
-	fails(err, admin.NoModel, "no model abuse")
+	fails(err, problem.NoSuchModel, "no model abuse")
 	bad[0](f, dir, 4)
 	_, err = s.Load(ctx, "fraud", 4)
-	fails(err, admin.NotServed, "unproven")
+	fails(err, problem.ModelRefused, "unproven")
 	_, err = s.Use(ctx, "fraud", 4)
-	fails(err, admin.NotServed, "unproven")
+	fails(err, problem.ModelRefused, "unproven")
 	f.add(dir, "fraud", 5) // use looks for itself
 	if c, err = s.Use(ctx, "fraud", 5); err != nil || *c.Live != 5 {
 		t.Errorf("%+v, %v", c, err)
@@ -643,8 +643,8 @@ func TestModelsAreNotChangedBeforeRecovery(t *testing.T) {
 	}())
 	defer a.closeState()
 	_, err := a.Use(context.Background(), "fraud", 1)
-	var e *admin.Error
-	if !errors.As(err, &e) || e.Kind != admin.NotReady {
+	var e *problem.Problem
+	if !errors.As(err, &e) || e.Code != problem.NotReady {
 		t.Errorf("error %v", err)
 	}
 }

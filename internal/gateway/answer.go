@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
@@ -28,7 +29,7 @@ func appendSingle(b []byte, s *score.Batch) []byte {
 }
 
 // appendBatch appends the answer to a batch, a result or an error for each event.
-func appendBatch(b []byte, s *score.Batch, void []*Problem) []byte {
+func appendBatch(b []byte, s *score.Batch, void []*problem.Problem) []byte {
 	b = append(b, `{"model":`...)
 	b = strictjson.AppendString(b, s.Model.Name)
 	b = append(b, `,"version":`...)
@@ -44,7 +45,7 @@ func appendBatch(b []byte, s *score.Batch, void []*Problem) []byte {
 		switch {
 		case void[i] != nil:
 			b = append(b, `"error":`...)
-			b = void[i].appendTo(b)
+			b = void[i].Append(b)
 		case e.Replayed:
 			b = append(b, e.Body()...)
 			b = append(b, `,"replayed":true,"version":`...)
@@ -81,29 +82,29 @@ func (g *Gateway) problems(ctx context.Context, c *call, request string) {
 }
 
 // problem turns a scorer's error into a problem. What clients need not know is logged.
-func (g *Gateway) problem(ctx context.Context, err error, request string) *Problem {
+func (g *Gateway) problem(ctx context.Context, err error, request string) *problem.Problem {
 	var refused *score.ErrRefused
 	if p := g.refusal(ctx, err); p != nil {
 		return p
 	}
 	switch {
 	case errors.Is(err, score.ErrReused):
-		return eventReused.of("event_id", "an event with this id was scored, and it was another; nothing is changed")
+		return problem.EventReused.Of("event_id", "an event with this id was scored, and it was another; nothing is changed")
 	case errors.As(err, &refused) && refused.What == score.Missing:
-		return missingFeature.of(refused.Field, refused.Detail)
+		return problem.MissingFeature.Of(refused.Field, refused.Detail)
 	case errors.As(err, &refused):
-		return outOfBounds.of(refused.Field, refused.Detail)
+		return problem.OutOfBounds.Of(refused.Field, refused.Detail)
 	case errors.Is(err, score.ErrLate):
-		return deadlineExceeded.of("", "there was no time left to score it; nothing is kept")
+		return problem.DeadlineExceeded.Of("", "there was no time left to score it; nothing is kept")
 	case errors.Is(err, history.ErrUnsaved), errors.Is(err, history.ErrSlow):
 		g.Log.LogAttrs(ctx, slog.LevelError, "an answer could not be made durable",
 			slog.String("request", request), slog.Any("error", err))
-		return notReady.of("", "the answer could not be made durable; ask again")
+		return problem.NotReady.Of("", "the answer could not be made durable; ask again")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return deadlineExceeded.of("", "the same event was still being scored")
+		return problem.DeadlineExceeded.Of("", "the same event was still being scored")
 	}
 	g.Log.LogAttrs(ctx, slog.LevelError, "scoring failed", slog.String("request", request), slog.Any("error", err))
-	return internal.of("", "the log has more, by the request's id")
+	return problem.Internal.Of("", "the log has more, by the request's id")
 }
 
 // markReplayed tells that an answer is that of an earlier request.

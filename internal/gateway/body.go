@@ -8,11 +8,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 // readBody reads a JSON request's body, unpacked, into buf's memory. What is longer than limit is refused, by its
 // announced length before anything is read. The limit holds for what is sent as for what it unpacks to.
-func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) ([]byte, *Problem) {
+func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) ([]byte, *problem.Problem) {
 	packed, p := checkEncoding(w, r)
 	if p != nil {
 		return buf, p
@@ -65,22 +67,22 @@ func readAll(r io.Reader, buf []byte, limit int64) ([]byte, error) {
 }
 
 // tooLong hangs up, as the body is not worth reading to its end. HTTP/2 need not: there it is a stream's alone.
-func tooLong(w http.ResponseWriter, r *http.Request, limit int64) *Problem {
+func tooLong(w http.ResponseWriter, r *http.Request, limit int64) *problem.Problem {
 	if r.ProtoMajor == 1 {
 		w.Header()["Connection"] = closing
 	}
-	return tooLarge.of("", "the body is longer than "+strconv.FormatInt(limit, 10)+" bytes")
+	return problem.TooLarge.Of("", "the body is longer than "+strconv.FormatInt(limit, 10)+" bytes")
 }
 
-func unread(err error) *Problem {
+func unread(err error) *problem.Problem {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return badRequest.of("", "the body did not arrive in time")
+		return problem.BadRequest.Of("", "the body did not arrive in time")
 	}
-	return badRequest.of("", "the body did not arrive whole")
+	return problem.BadRequest.Of("", "the body did not arrive whole")
 }
 
 // checkEncoding wants a body that is plain, or packed by gzip, once.
-func checkEncoding(w http.ResponseWriter, r *http.Request) (packed bool, p *Problem) {
+func checkEncoding(w http.ResponseWriter, r *http.Request) (packed bool, p *problem.Problem) {
 	encoding := r.Header["Content-Encoding"]
 	switch {
 	case len(encoding) == 0:
@@ -91,11 +93,11 @@ func checkEncoding(w http.ResponseWriter, r *http.Request) (packed bool, p *Prob
 		return true, nil
 	}
 	w.Header()["Accept-Encoding"] = gzipOnly
-	return false, badMediaType.of("", "send the body plain, or packed by gzip, once")
+	return false, problem.BadMediaType.Of("", "send the body plain, or packed by gzip, once")
 }
 
 // checkType wants application/json, in UTF-8 if a charset is named.
-func checkType(r *http.Request) *Problem {
+func checkType(r *http.Request) *problem.Problem {
 	t := r.Header["Content-Type"]
 	if len(t) == 1 && t[0] == "application/json" {
 		return nil
@@ -107,5 +109,5 @@ func checkType(r *http.Request) *Problem {
 			return nil
 		}
 	}
-	return badMediaType.of("", "send Content-Type: application/json")
+	return problem.BadMediaType.Of("", "send Content-Type: application/json")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/entity"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/store"
@@ -60,7 +61,7 @@ func (g *Gateway) release(c *call) {
 // read reads a single request and decodes it. Most are for the only model there is, and nothing is wrong with
 // them: guessing so, one pass does it. When the guess fails it is forgotten, and the request is read again
 // with care: first what stands around the content, then the model, then the content by its schema.
-func (g *Gateway) read(c *call) *Problem {
+func (g *Gateway) read(c *call) *problem.Problem {
 	if m := g.Registry.Only(); m != nil && m.Output >= 0 && c.visit.identity().Sees(m.Name) && g.guessed(c, m) {
 		g.identify(c)
 		return nil
@@ -73,8 +74,8 @@ func (g *Gateway) read(c *call) *Problem {
 
 // syntaxFirst returns p, or what is wrong with the body's JSON, wherever in it: a body that is no JSON is
 // never judged by what it seems to say.
-func syntaxFirst(s *strictjson.Scanner, body []byte, p *Problem) *Problem {
-	if p.code == badJSON {
+func syntaxFirst(s *strictjson.Scanner, body []byte, p *problem.Problem) *problem.Problem {
+	if p.Code == problem.BadJSON {
 		return p
 	}
 	s.Reset(body)
@@ -115,14 +116,14 @@ func (c *call) reset(m *registry.Model, n int) {
 }
 
 // decode resolves the model of a call and decodes its items.
-func (g *Gateway) decode(c *call) *Problem {
+func (g *Gateway) decode(c *call) *problem.Problem {
 	m, p := g.resolve(c)
 	if p != nil {
 		return p
 	}
 	d, err := g.decoder(m)
 	if err != nil {
-		return internal.of("", "")
+		return problem.Internal.Of("", "")
 	}
 	defer d.release()
 	b := &c.scored
@@ -152,7 +153,7 @@ func (g *Gateway) identify(c *call) {
 			continue
 		}
 		if !g.CardNumbers && entity.LooksLikeCardNumber(it.id) {
-			c.void[i] = badRequest.of("event_id", cardNumber)
+			c.void[i] = problem.BadRequest.Of("event_id", cardNumber)
 			e.ID, e.Refused = nil, c.void[i]
 			continue
 		}

@@ -5,11 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/besra-ml/besra/internal/identity"
-	"github.com/besra-ml/besra/internal/limit"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -68,34 +67,13 @@ func (g *Gateway) panicked(w http.ResponseWriter, r *http.Request, p any) {
 	}
 	g.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", w.Header().Get("X-Request-Id")),
 		slog.String("what", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
-	g.refuse(w, internal.of("", "the log has more, by the request's id"))
-}
-
-// refuse answers with a problem.
-func (g *Gateway) refuse(w http.ResponseWriter, p *Problem) int {
-	h := w.Header()
-	h["Content-Type"] = problemType
-	h["Cache-Control"] = noStore
-	switch {
-	case p.retry > 0:
-		h["Retry-After"] = []string{strconv.Itoa(limit.Seconds(p.retry))}
-	case p.code.status == http.StatusServiceUnavailable:
-		h["Retry-After"] = retryAfter
-	}
-	if p.challenge != "" {
-		h["Www-Authenticate"] = []string{p.challenge}
-	}
-	w.WriteHeader(p.code.status)
-	_, _ = w.Write(p.appendTo(nil)) // whoever asked may have gone
-	return p.code.status
+	problem.Internal.Of("", "the log has more, by the request's id").Write(w)
 }
 
 // Header values are shared between answers; net/http reads them only.
 var (
-	jsonType    = []string{"application/json"}
-	problemType = []string{"application/problem+json"}
-	noStore     = []string{"no-store"}
-	retryAfter  = []string{"1"}
-	closing     = []string{"close"}
-	gzipOnly    = []string{"gzip"}
+	jsonType = []string{"application/json"}
+	noStore  = []string{"no-store"}
+	closing  = []string{"close"}
+	gzipOnly = []string{"gzip"}
 )

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	besra "github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
@@ -19,7 +20,7 @@ type decoder struct {
 }
 
 // read reads the scanner's next value, the content of item i, into the call's batch.
-func (d *decoder) read(s *strictjson.Scanner, c *call, kind contentKind, i int) *Problem {
+func (d *decoder) read(s *strictjson.Scanner, c *call, kind contentKind, i int) *problem.Problem {
 	if kind == contentEvent {
 		return d.event(s, c, i)
 	}
@@ -27,11 +28,11 @@ func (d *decoder) read(s *strictjson.Scanner, c *call, kind contentKind, i int) 
 }
 
 // content reads the scanner's next value, what is scored, into a row and its event's warnings.
-func (d *decoder) content(s *strictjson.Scanner, kind contentKind, row []float64, e *score.Event) *Problem {
+func (d *decoder) content(s *strictjson.Scanner, kind contentKind, row []float64, e *score.Event) *problem.Problem {
 	for i := range row {
 		row[i] = math.NaN()
 	}
-	var p *Problem
+	var p *problem.Problem
 	if kind == contentRow {
 		p = d.row(s, row, e)
 	} else {
@@ -42,14 +43,14 @@ func (d *decoder) content(s *strictjson.Scanner, kind contentKind, row []float64
 	}
 	for i := range d.schema.fields {
 		if f := &d.schema.fields[i]; f.needed && row[i] != row[i] {
-			return missingFeature.of(f.column.Name, "the bundle says that it may not be missing")
+			return problem.MissingFeature.Of(f.column.Name, "the bundle says that it may not be missing")
 		}
 	}
 	return nil
 }
 
 // features reads an object by name.
-func (d *decoder) features(s *strictjson.Scanner, row []float64, e *score.Event) *Problem {
+func (d *decoder) features(s *strictjson.Scanner, row []float64, e *score.Event) *problem.Problem {
 	if err := d.walker.Open(s); err != nil {
 		return fromJSON(err, "features")
 	}
@@ -66,7 +67,7 @@ func (d *decoder) features(s *strictjson.Scanner, row []float64, e *score.Event)
 			}
 			continue
 		case !d.ignoreUnknown:
-			return unknownFeature.of(short(d.walker.Unknown()), "the model has no such feature")
+			return problem.UnknownFeature.Of(short(d.walker.Unknown()), "the model has no such feature")
 		}
 		if _, err := s.Skip(); err != nil {
 			return fromJSON(err, "features")
@@ -75,7 +76,7 @@ func (d *decoder) features(s *strictjson.Scanner, row []float64, e *score.Event)
 }
 
 // row reads an array in the model's order.
-func (d *decoder) row(s *strictjson.Scanner, row []float64, e *score.Event) *Problem {
+func (d *decoder) row(s *strictjson.Scanner, row []float64, e *score.Event) *problem.Problem {
 	if err := s.Array(); err != nil {
 		return fromJSON(err, "row")
 	}
@@ -87,7 +88,7 @@ func (d *decoder) row(s *strictjson.Scanner, row []float64, e *score.Event) *Pro
 		case !ok && i == len(row):
 			return nil
 		case !ok || i == len(row):
-			return wrongShape.of("row", fmt.Sprintf("want %d values, in the model's order", len(row)))
+			return problem.WrongShape.Of("row", fmt.Sprintf("want %d values, in the model's order", len(row)))
 		}
 		if p := d.value(s, i, row, e); p != nil {
 			return p
@@ -96,7 +97,7 @@ func (d *decoder) row(s *strictjson.Scanner, row []float64, e *score.Event) *Pro
 }
 
 // value reads feature i.
-func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Event) *Problem {
+func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Event) *problem.Problem {
 	f := &d.schema.fields[i]
 	switch kind := s.Kind(); {
 	case kind == strictjson.Number && f.column.Type != besra.String:
@@ -142,7 +143,7 @@ func (f *field) isMissing(x float64) bool {
 }
 
 // check turns an error of the scanner into a problem of this field.
-func (f *field) check(err error) *Problem {
+func (f *field) check(err error) *problem.Problem {
 	if err != nil {
 		return fromJSON(err, f.column.Name)
 	}
@@ -150,12 +151,12 @@ func (f *field) check(err error) *Problem {
 }
 
 // outside judges a number that is not within the bounds.
-func (f *field) outside(i int, x float64, e *score.Event) *Problem {
+func (f *field) outside(i int, x float64, e *score.Event) *problem.Problem {
 	if x >= f.limit || x <= -f.limit {
-		return outOfBounds.of(f.column.Name, strconv.FormatFloat(x, 'g', 6, 64)+" is more than a float32 can hold")
+		return problem.OutOfBounds.Of(f.column.Name, strconv.FormatFloat(x, 'g', 6, 64)+" is more than a float32 can hold")
 	}
 	if f.refuseBounds {
-		return outOfBounds.of(f.column.Name, f.bounds(x))
+		return problem.OutOfBounds.Of(f.column.Name, f.bounds(x))
 	}
 	e.Warnings = append(e.Warnings, score.Warning{Field: f.column.Name, Feature: i, What: score.OutOfBounds})
 	return nil
@@ -169,7 +170,7 @@ func (f *field) bounds(x float64) string {
 }
 
 // mismatch says what the field takes instead of a value of this kind.
-func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *Problem {
+func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *problem.Problem {
 	if kind == strictjson.Invalid {
 		_, err := s.Skip()
 		return fromJSON(err, f.column.Name)
@@ -183,5 +184,5 @@ func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *Problem {
 	default:
 		want = "a number"
 	}
-	return wrongType.of(f.column.Name, fmt.Sprintf("offset %d: want %s or null, not %s", s.Offset(), want, kind))
+	return problem.WrongType.Of(f.column.Name, fmt.Sprintf("offset %d: want %s or null, not %s", s.Offset(), want, kind))
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/besra-ml/besra/internal/admit"
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/limit"
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 // denied answers a request that was not admitted.
@@ -19,37 +19,37 @@ func (g *Gateway) denied(v *visit, w http.ResponseWriter, r *http.Request, err e
 		return g.failed(w, r, err)
 	}
 	if retry := v.ticket.Quota().RetryAfter; retry > 0 {
-		p.retry = retry
+		p.RetryAfter = limit.Seconds(retry)
 	}
-	return g.refuse(w, p)
+	return p.Write(w)
 }
 
 // refusal turns an error of admission into a problem; nil: it is none. Strangers are told nothing of why: whether
 // a key is unknown, expired or revoked, the answer is one and the same, and the log has more.
-func (g *Gateway) refusal(ctx context.Context, err error) *Problem {
+func (g *Gateway) refusal(ctx context.Context, err error) *problem.Problem {
 	var denied *auth.Denied
 	var forbid *admit.Forbidden
 	var timeout *admit.BadTimeout
 	switch {
 	case errors.As(err, &denied) && denied.Reason == auth.Unready:
-		return notReady.of("", "whether the token is good cannot be told just now")
+		return problem.NotReady.Of("", "whether the token is good cannot be told just now")
 	case errors.As(err, &denied):
-		p := unauthenticated.of("", denied.Error())
-		p.challenge = denied.Challenge()
+		p := problem.Unauthenticated.Of("", denied.Error())
+		p.Challenge = denied.Challenge()
 		return p
 	case errors.As(err, &forbid):
 		g.tellForbidden(ctx, forbid)
-		p := forbidden.of("", forbid.Error())
-		p.challenge = `Bearer realm="besra", error="insufficient_scope"`
+		p := problem.Forbidden.Of("", forbid.Error())
+		p.Challenge = `Bearer realm="besra", error="insufficient_scope"`
 		return p
 	case errors.As(err, &timeout):
-		return badRequest.of(limit.TimeoutHeader, timeout.Error())
+		return problem.BadRequest.Of(limit.TimeoutHeader, timeout.Error())
 	case errors.Is(err, limit.ErrRate), errors.Is(err, limit.ErrConcurrent), errors.Is(err, limit.ErrModel):
-		p := rateLimited.of("", err.Error())
-		p.retry = time.Second
+		p := problem.RateLimited.Of("", err.Error())
+		p.RetryAfter = 1
 		return p
 	case errors.Is(err, limit.ErrOverload):
-		return overloaded.of("", err.Error())
+		return problem.Overloaded.Of("", err.Error())
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
@@ -30,7 +31,7 @@ type envelope struct {
 	named bool   // whether it does
 	ids   []byte // memory of the items' ids
 	items []item
-	void  []*Problem // for each item, why it cannot be scored; nil when it can
+	void  []*problem.Problem // for each item, why it cannot be scored; nil when it can
 }
 
 // Members of a single request, of a batch, and of an item in a batch.
@@ -49,7 +50,7 @@ func members(names ...string) *strictjson.Names {
 }
 
 // readSingle reads a body of POST /v1/score.
-func (c *call) readSingle() *Problem {
+func (c *call) readSingle() *problem.Problem {
 	s := &c.scanner
 	s.Reset(c.body)
 	c.envelope.reset()
@@ -67,7 +68,7 @@ func (c *call) readSingle() *Problem {
 
 // readBatch reads a body of POST /v1/score/batch. What is wrong with one item is that item's problem; what
 // is no JSON is everybody's.
-func (c *call) readBatch(most int) *Problem {
+func (c *call) readBatch(most int) *problem.Problem {
 	s := &c.scanner
 	s.Reset(c.body)
 	c.envelope.reset()
@@ -77,12 +78,12 @@ func (c *call) readBatch(most int) *Problem {
 	given := false
 	for {
 		i, ok, err := c.batch.Next(s)
-		var p *Problem
+		var p *problem.Problem
 		switch {
 		case err != nil:
 			return fromJSON(err, "")
 		case !ok && !given:
-			return badRequest.of("events", "there are no events")
+			return problem.BadRequest.Of("events", "there are no events")
 		case !ok:
 			return c.ended()
 		case i == strictjson.Unknown:
@@ -100,7 +101,7 @@ func (c *call) readBatch(most int) *Problem {
 }
 
 // ended checks that nothing follows the body's value.
-func (c *call) ended() *Problem {
+func (c *call) ended() *problem.Problem {
 	if err := c.scanner.End(); err != nil {
 		return fromJSON(err, "")
 	}
@@ -109,7 +110,7 @@ func (c *call) ended() *Problem {
 
 // readItems reads the events of a batch. Each is passed over once, so that the rest of the batch can be read
 // whatever is in it, and then read by itself.
-func (c *call) readItems(most int) *Problem {
+func (c *call) readItems(most int) *problem.Problem {
 	s := &c.scanner
 	if err := s.Array(); err != nil {
 		return fromJSON(err, "events")
@@ -123,7 +124,7 @@ func (c *call) readItems(most int) *Problem {
 			return nil
 		}
 		if len(c.items) == most {
-			return tooLarge.of("events", fmt.Sprintf("a batch has %d events at most", most))
+			return problem.TooLarge.Of("events", fmt.Sprintf("a batch has %d events at most", most))
 		}
 		at := s.Offset()
 		if _, err := s.SkipSyntax(); err != nil {
@@ -138,13 +139,13 @@ func (c *call) readItems(most int) *Problem {
 }
 
 // readMembers reads the members around one thing to score, and where its content is. walker walks names.
-func (c *call) readMembers(s *strictjson.Scanner, walker *strictjson.Members, names *strictjson.Names, it *item) *Problem {
+func (c *call) readMembers(s *strictjson.Scanner, walker *strictjson.Members, names *strictjson.Names, it *item) *problem.Problem {
 	if err := walker.Open(s); err != nil {
 		return notAnObject(err)
 	}
 	for {
 		i, ok, err := walker.Next(s)
-		var p *Problem
+		var p *problem.Problem
 		switch {
 		case err != nil:
 			return fromJSON(err, "")
@@ -177,13 +178,13 @@ func (c *call) readMembers(s *strictjson.Scanner, walker *strictjson.Members, na
 	}
 }
 
-func notAnObject(err error) *Problem { return badJSON.of("", err.Error()) }
+func notAnObject(err error) *problem.Problem { return problem.BadJSON.Of("", err.Error()) }
 
-func unknownMember(w *strictjson.Members) *Problem {
-	return badRequest.of(short(w.Unknown()), "requests have no such member")
+func unknownMember(w *strictjson.Members) *problem.Problem {
+	return problem.BadRequest.Of(short(w.Unknown()), "requests have no such member")
 }
 
-func (c *call) readModel(s *strictjson.Scanner) *Problem {
+func (c *call) readModel(s *strictjson.Scanner) *problem.Problem {
 	name, err := s.String()
 	if err != nil {
 		return fromJSON(err, "model")
@@ -193,21 +194,21 @@ func (c *call) readModel(s *strictjson.Scanner) *Problem {
 }
 
 // readID copies the id: one that was spelled with escapes lives in the scanner's memory.
-func (c *call) readID(s *strictjson.Scanner) ([]byte, *Problem) {
+func (c *call) readID(s *strictjson.Scanner) ([]byte, *problem.Problem) {
 	id, err := s.String()
 	if err != nil {
 		return nil, fromJSON(err, "event_id")
 	}
 	if !visible(id) {
-		return nil, badRequest.of("event_id", "want 1 to 128 visible ASCII characters")
+		return nil, problem.BadRequest.Of("event_id", "want 1 to 128 visible ASCII characters")
 	}
 	return c.keep(id), nil
 }
 
 // content remembers where the content is and moves past it; with a guess at hand, by decoding it.
-func (c *call) content(s *strictjson.Scanner, it *item, kind contentKind, name string) *Problem {
+func (c *call) content(s *strictjson.Scanner, it *item, kind contentKind, name string) *problem.Problem {
 	if it.kind != contentNone {
-		return badRequest.of(name, "send one of event, features and row")
+		return problem.BadRequest.Of(name, "send one of event, features and row")
 	}
 	it.kind, it.content = kind, s.Offset()
 	if c.guess != nil {
@@ -219,20 +220,20 @@ func (c *call) content(s *strictjson.Scanner, it *item, kind contentKind, name s
 	return nil
 }
 
-func (it *item) complete() *Problem {
+func (it *item) complete() *problem.Problem {
 	if it.kind == contentNone {
-		return badRequest.of("", "send one of event, features and row")
+		return problem.BadRequest.Of("", "send one of event, features and row")
 	}
 	return nil
 }
 
-func readExplain(s *strictjson.Scanner) *Problem {
+func readExplain(s *strictjson.Scanner) *problem.Problem {
 	n, err := s.Float()
 	if err != nil {
 		return fromJSON(err, "explain")
 	}
 	if n != 0 {
-		return badRequest.of("explain", "this version of besra gives no reasons")
+		return problem.BadRequest.Of("explain", "this version of besra gives no reasons")
 	}
 	return nil
 }

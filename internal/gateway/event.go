@@ -6,6 +6,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
@@ -22,7 +23,7 @@ type eventDecoder struct {
 const maxEntity = 256
 
 // read reads the scanner's next value, an event.
-func (d *eventDecoder) read(s *strictjson.Scanner, c *call, in *feature.Event, program *feature.Program) *Problem {
+func (d *eventDecoder) read(s *strictjson.Scanner, c *call, in *feature.Event, program *feature.Program) *problem.Problem {
 	in.Reset(d.plan)
 	in.Time = -1
 	if err := d.walker.Open(s); err != nil {
@@ -41,7 +42,7 @@ func (d *eventDecoder) read(s *strictjson.Scanner, c *call, in *feature.Event, p
 			}
 			continue
 		case !d.g.IgnoreUnknown:
-			return unknownFeature.of(short(d.walker.Unknown()), "the model's events have no such field")
+			return problem.UnknownFeature.Of(short(d.walker.Unknown()), "the model's events have no such field")
 		}
 		if _, err := s.Skip(); err != nil {
 			return fromJSON(err, "event")
@@ -50,21 +51,21 @@ func (d *eventDecoder) read(s *strictjson.Scanner, c *call, in *feature.Event, p
 }
 
 // whole checks what can be said of an event only when all of it is there.
-func (d *eventDecoder) whole(in *feature.Event, program *feature.Program) *Problem {
+func (d *eventDecoder) whole(in *feature.Event, program *feature.Program) *problem.Problem {
 	if in.Time < 0 {
-		return missingFeature.of(d.plan.Fields[d.plan.TimeField].Name, "an event has a time")
+		return problem.MissingFeature.Of(d.plan.Fields[d.plan.TimeField].Name, "an event has a time")
 	}
 	if f := program.Missing(in); f >= 0 {
-		return missingFeature.of(d.plan.Fields[f].Name, "the model's events must have it")
+		return problem.MissingFeature.Of(d.plan.Fields[f].Name, "the model's events must have it")
 	}
 	if f, ok := d.plan.Quantize(in); !ok {
-		return outOfBounds.of(d.plan.Fields[f].Name, "is more than histories can add up")
+		return problem.OutOfBounds.Of(d.plan.Fields[f].Name, "is more than histories can add up")
 	}
 	return nil
 }
 
 // value reads field i.
-func (d *eventDecoder) value(s *strictjson.Scanner, c *call, i int, in *feature.Event) *Problem {
+func (d *eventDecoder) value(s *strictjson.Scanner, c *call, i int, in *feature.Event) *problem.Problem {
 	f := &d.plan.Fields[i]
 	kind := s.Kind()
 	switch {
@@ -85,7 +86,7 @@ func (d *eventDecoder) value(s *strictjson.Scanner, c *call, i int, in *feature.
 			return fromJSON(err, f.Name)
 		}
 		if f.Type == feature.Bool && x != 0 && x != 1 {
-			return wrongType.of(f.Name, "want true, false, 0 or 1")
+			return problem.WrongType.Of(f.Name, "want true, false, 0 or 1")
 		}
 		in.Numbers[i] = x
 		return nil
@@ -104,7 +105,7 @@ func (d *eventDecoder) value(s *strictjson.Scanner, c *call, i int, in *feature.
 		_, err := s.Skip()
 		return fromJSON(err, f.Name)
 	}
-	return wrongType.of(f.Name, fmt.Sprintf("offset %d: want %s or null, not %s", s.Offset(), wanted(f.Type), kind))
+	return problem.WrongType.Of(f.Name, fmt.Sprintf("offset %d: want %s or null, not %s", s.Offset(), wanted(f.Type), kind))
 }
 
 // wanted says what a field of a type takes.
@@ -123,30 +124,30 @@ func wanted(t feature.FieldType) string {
 	return "a number"
 }
 
-func (d *eventDecoder) time(s *strictjson.Scanner, f *feature.Field, in *feature.Event) *Problem {
+func (d *eventDecoder) time(s *strictjson.Scanner, f *feature.Field, in *feature.Event) *problem.Problem {
 	text, err := s.String()
 	if err != nil {
 		return fromJSON(err, f.Name)
 	}
 	ms, ok := rfc3339.Parse(text)
 	if !ok {
-		return wrongType.of(f.Name, "want a time of the years 1970 to 9999 as RFC 3339 spells it, with its zone: 2026-11-27T00:00:01.250Z")
+		return problem.WrongType.Of(f.Name, "want a time of the years 1970 to 9999 as RFC 3339 spells it, with its zone: 2026-11-27T00:00:01.250Z")
 	}
 	in.Time = ms
 	return nil
 }
 
 // entity reads the id of an entity, of which only the keyed hash stays.
-func (d *eventDecoder) entity(s *strictjson.Scanner, i int, in *feature.Event) *Problem {
+func (d *eventDecoder) entity(s *strictjson.Scanner, i int, in *feature.Event) *problem.Problem {
 	name := d.plan.Fields[i].Name
 	id, err := s.String()
 	switch {
 	case err != nil:
 		return fromJSON(err, name)
 	case len(id) == 0 || len(id) > maxEntity:
-		return outOfBounds.of(name, fmt.Sprintf("want an id of 1 to %d bytes", maxEntity))
+		return problem.OutOfBounds.Of(name, fmt.Sprintf("want an id of 1 to %d bytes", maxEntity))
 	case !d.g.CardNumbers && entity.LooksLikeCardNumber(id):
-		return badRequest.of(name, cardNumber)
+		return problem.BadRequest.Of(name, cardNumber)
 	}
 	in.Hashes[i] = feature.Hash(d.mac.Hash(name, id))
 	return nil
@@ -155,14 +156,14 @@ func (d *eventDecoder) entity(s *strictjson.Scanner, i int, in *feature.Event) *
 // cardNumber does not repeat what it is about.
 const cardNumber = "looks like a payment card's number; send a token or a keyed hash of it (state.allow_card_numbers is the way around)"
 
-func (d *eventDecoder) text(s *strictjson.Scanner, c *call, i int, in *feature.Event) *Problem {
+func (d *eventDecoder) text(s *strictjson.Scanner, c *call, i int, in *feature.Event) *problem.Problem {
 	name := d.plan.Fields[i].Name
 	text, err := s.String()
 	switch {
 	case err != nil:
 		return fromJSON(err, name)
 	case len(text) > maxEntity:
-		return outOfBounds.of(name, fmt.Sprintf("want a text of at most %d bytes", maxEntity))
+		return problem.OutOfBounds.Of(name, fmt.Sprintf("want a text of at most %d bytes", maxEntity))
 	}
 	in.Texts[i] = c.keep(text)
 	in.Hashes[i] = feature.Hash(d.mac.Hash(name, text))
@@ -177,11 +178,11 @@ func (c *call) keep(text []byte) []byte {
 }
 
 // event reads the raw event i of a batch.
-func (d *decoder) event(s *strictjson.Scanner, c *call, i int) *Problem {
+func (d *decoder) event(s *strictjson.Scanner, c *call, i int) *problem.Problem {
 	b := &c.scored
 	e := &b.Events[i]
 	if d.events == nil {
-		return badRequest.of("event", "this model takes features or row: its bundle has no features.yaml")
+		return problem.BadRequest.Of("event", "this model takes features or row: its bundle has no features.yaml")
 	}
 	e.Raw = true
 	for k, row := 0, b.Row(i); k < len(row); k++ {

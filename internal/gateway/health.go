@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 // livez answers as long as the process can answer at all.
@@ -15,7 +16,7 @@ func (g *Gateway) livez(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 // were refused are told; those that are served do not mind.
 func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 	if err := g.Ready(); err != nil {
-		return g.refuse(w, notReady.of("", err.Error()))
+		return problem.NotReady.Of("", err.Error()).Write(w)
 	}
 	b := []byte(`{"ready":true`)
 	if s := g.Registry.Set(); len(s.Refused()) > 0 {
@@ -27,7 +28,7 @@ func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 // exportMetrics serves what the exporter makes of the metrics.
 func (g *Gateway) exportMetrics(w http.ResponseWriter, r *http.Request, _ *visit) int {
 	if g.Exporter == nil {
-		return g.refuse(w, noSuchRoute.of("", "no exporter is built in"))
+		return problem.NoSuchRoute.Of("", "no exporter is built in").Write(w)
 	}
 	a := &answered{w, http.StatusOK}
 	g.Exporter.ServeHTTP(a, r)

@@ -14,6 +14,7 @@ import (
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/identity"
 	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/store"
@@ -55,7 +56,7 @@ func newLabelCall() *labelCall {
 // not is durable before the answer leaves.
 func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
-		return g.refuse(w, notReady.of("", recovering))
+		return problem.NotReady.Of("", recovering).Write(w)
 	}
 	c := g.labels.Get().(*labelCall)
 	defer func() {
@@ -65,22 +66,22 @@ func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request, v *visit) i
 		}
 	}()
 	asked := time.Now()
-	var p *Problem
+	var p *problem.Problem
 	c.body, p = g.readBody(w, r, c.body, g.MaxBatchBody)
 	begun := time.Now()
 	v.ticket.Sent(begun.Sub(asked))
 	if p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	if err := v.ticket.Turn(v.context(r), begun); err != nil {
 		return g.denied(v, w, r, err)
 	}
 	if p := g.readLabels(c); p != nil {
-		return g.refuse(w, syntaxFirst(&c.scanner, c.body, p))
+		return syntaxFirst(&c.scanner, c.body, p).Write(w)
 	}
 	err := g.applyLabels(context.WithoutCancel(r.Context()), c, v.identity())
 	if err != nil {
-		return g.refuse(w, g.problem(r.Context(), err, w.Header().Get("X-Request-Id")))
+		return g.problem(r.Context(), err, w.Header().Get("X-Request-Id")).Write(w)
 	}
 	var counts [3]int
 	for i := range c.labels {
@@ -97,7 +98,7 @@ func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request, v *visit) i
 	return writeJSON(w, http.StatusOK, c.out)
 }
 
-func (g *Gateway) readLabels(c *labelCall) *Problem {
+func (g *Gateway) readLabels(c *labelCall) *problem.Problem {
 	s := &c.scanner
 	s.Reset(c.body)
 	c.labels, c.ids = c.labels[:0], c.ids[:0]
@@ -111,7 +112,7 @@ func (g *Gateway) readLabels(c *labelCall) *Problem {
 		case err != nil:
 			return fromJSON(err, "")
 		case !ok && !given:
-			return badRequest.of("labels", "there are no labels")
+			return problem.BadRequest.Of("labels", "there are no labels")
 		case !ok:
 			if err := s.End(); err != nil {
 				return fromJSON(err, "")
@@ -127,7 +128,7 @@ func (g *Gateway) readLabels(c *labelCall) *Problem {
 	}
 }
 
-func (g *Gateway) readList(c *labelCall) *Problem {
+func (g *Gateway) readList(c *labelCall) *problem.Problem {
 	s := &c.scanner
 	if err := s.Array(); err != nil {
 		return fromJSON(err, "labels")
@@ -140,16 +141,16 @@ func (g *Gateway) readList(c *labelCall) *Problem {
 		case !ok:
 			return nil
 		case len(c.labels) == g.MaxBatch:
-			return tooLarge.of("labels", fmt.Sprintf("a request has %d labels at most", g.MaxBatch))
+			return problem.TooLarge.Of("labels", fmt.Sprintf("a request has %d labels at most", g.MaxBatch))
 		}
 		if p := g.readLabel(c); p != nil {
-			p.field = strings.TrimSuffix(fmt.Sprintf("labels[%d].%s", len(c.labels), p.field), ".")
+			p.Field = strings.TrimSuffix(fmt.Sprintf("labels[%d].%s", len(c.labels), p.Field), ".")
 			return p
 		}
 	}
 }
 
-func (g *Gateway) readLabel(c *labelCall) *Problem {
+func (g *Gateway) readLabel(c *labelCall) *problem.Problem {
 	s := &c.scanner
 	if err := c.one.Open(s); err != nil {
 		return fromJSON(err, "")
@@ -177,10 +178,10 @@ func (g *Gateway) readLabel(c *labelCall) *Problem {
 		switch name {
 		case "event_id":
 			if !visible(text) {
-				return badRequest.of(name, "want 1 to 128 visible ASCII characters")
+				return problem.BadRequest.Of(name, "want 1 to 128 visible ASCII characters")
 			}
 			if !g.CardNumbers && entity.LooksLikeCardNumber(text) {
-				return badRequest.of(name, cardNumber)
+				return problem.BadRequest.Of(name, cardNumber)
 			}
 			start := len(c.ids)
 			c.ids = append(c.ids, text...)
@@ -192,24 +193,24 @@ func (g *Gateway) readLabel(c *labelCall) *Problem {
 			case "genuine":
 				l.label = outcome.Genuine
 			default:
-				return badRequest.of(name, "want fraud or genuine")
+				return problem.BadRequest.Of(name, "want fraud or genuine")
 			}
 		default:
 			if l.at, ok = rfc3339.Parse(text); !ok {
-				return badRequest.of(name, "want a time of the years 1970 to 9999 as RFC 3339 spells it, with its zone")
+				return problem.BadRequest.Of(name, "want a time of the years 1970 to 9999 as RFC 3339 spells it, with its zone")
 			}
 		}
 	}
 }
 
-func (l *label) complete() *Problem {
+func (l *label) complete() *problem.Problem {
 	switch {
 	case l.id == nil:
-		return badRequest.of("event_id", "is missing")
+		return problem.BadRequest.Of("event_id", "is missing")
 	case l.label == outcome.Unlabelled:
-		return badRequest.of("label", "is missing; want fraud or genuine")
+		return problem.BadRequest.Of("label", "is missing; want fraud or genuine")
 	case l.at < 0:
-		return badRequest.of("time", "is missing: from when on the label is known")
+		return problem.BadRequest.Of("time", "is missing: from when on the label is known")
 	}
 	return nil
 }

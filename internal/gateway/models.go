@@ -60,7 +60,7 @@ func appendRefused(b []byte, s *registry.Set, id *identity.Identity) []byte {
 func (g *Gateway) model(w http.ResponseWriter, r *http.Request, v *visit) int {
 	m, p := g.find(v, []byte(r.PathValue("name")))
 	if p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	return writeJSON(w, http.StatusOK, appendModel(nil, m, true))
 }

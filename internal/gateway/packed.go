@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 var errBehind = errors.New("something follows it")
@@ -44,7 +46,7 @@ func newUnpacker() *unpacker {
 }
 
 // readPacked is readBody of a body that is packed by gzip: one member, and nothing behind it.
-func (g *Gateway) readPacked(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) ([]byte, *Problem) {
+func (g *Gateway) readPacked(w http.ResponseWriter, r *http.Request, buf []byte, limit int64) ([]byte, *problem.Problem) {
 	u, ok := g.unpackers.Get().(*unpacker)
 	if !ok {
 		u = newUnpacker()
@@ -60,7 +62,7 @@ func (g *Gateway) readPacked(w http.ResponseWriter, r *http.Request, buf []byte,
 	case u.sent.err != nil && !errors.Is(u.sent.err, io.EOF):
 		return buf, unread(u.sent.err)
 	}
-	return buf, badRequest.of("", "the body is not what gzip makes of one file: "+err.Error())
+	return buf, problem.BadRequest.Of("", "the body is not what gzip makes of one file: "+err.Error())
 }
 
 // unpack appends to buf's memory what body unpacks to.

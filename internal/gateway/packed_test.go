@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/besra-ml/besra/internal/problem"
 )
 
 // pack packs text by gzip.
@@ -210,7 +212,7 @@ func BenchmarkBody(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				read.Reset(c.body)
-				var p *Problem
+				var p *problem.Problem
 				if buf, p = g.readBody(w, r, buf, 1<<20); p != nil {
 					b.Fatal(p)
 				}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -107,7 +108,7 @@ func (g *Gateway) wrongMethod(takes string) endpoint {
 	}
 	return func(w http.ResponseWriter, r *http.Request, _ *visit) int {
 		w.Header().Set("Allow", takes)
-		return g.refuse(w, methodNotAllowed.of("", r.Method+" is not among "+takes))
+		return problem.MethodNotAllowed.Of("", r.Method+" is not among "+takes).Write(w)
 	}
 }
 
@@ -116,5 +117,5 @@ func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request, _ *visit) int 
 	if strings.HasPrefix(r.URL.Path, "/v2") {
 		detail = "this version of besra does not speak the Open Inference Protocol; POST /v1/score"
 	}
-	return g.refuse(w, noSuchRoute.of("", detail))
+	return problem.NoSuchRoute.Of("", detail).Write(w)
 }

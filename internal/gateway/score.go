@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/registry"
 )
 
@@ -17,26 +18,26 @@ const recovering = "what besra remembers is still being read from the disk"
 // score answers POST /v1/score: one event, one result.
 func (g *Gateway) score(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
-		return g.refuse(w, notReady.of("", recovering))
+		return problem.NotReady.Of("", recovering).Write(w)
 	}
 	c := g.newCall(v)
 	defer g.release(c)
 	begun, p := g.receive(w, r, c, g.MaxBody)
 	if p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	if p := g.read(c); p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	if c.void[0] != nil && !c.scored.Events[0].Guarded {
-		return g.refuse(w, c.void[0])
+		return c.void[0].Write(w)
 	}
 	if err := g.evaluate(v.context(r), c, begun); err != nil {
 		return g.failed(w, r, err)
 	}
 	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
 	if c.void[0] != nil {
-		return g.refuse(w, c.void[0])
+		return c.void[0].Write(w)
 	}
 	if c.scored.Events[0].Replayed {
 		markReplayed(w)
@@ -47,7 +48,7 @@ func (g *Gateway) score(w http.ResponseWriter, r *http.Request, v *visit) int {
 
 // receive reads the body of a call and returns when it was in hand. The time that a client takes to send it is the
 // client's own: the deadline moves on by it.
-func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, c *call, limit int64) (begun time.Time, p *Problem) {
+func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, c *call, limit int64) (begun time.Time, p *problem.Problem) {
 	asked := time.Now()
 	c.body, p = g.readBody(w, r, c.body, limit)
 	begun = time.Now()
@@ -58,23 +59,23 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, c *call, limit
 // scoreBatch answers POST /v1/score/batch: many events of one model, a result or an error for each.
 func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
-		return g.refuse(w, notReady.of("", recovering))
+		return problem.NotReady.Of("", recovering).Write(w)
 	}
 	c := g.newCall(v)
 	defer g.release(c)
 	begun, p := g.receive(w, r, c, g.MaxBatchBody)
 	if p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	if err := v.ticket.Turn(v.context(r), begun); err != nil {
 		return g.denied(v, w, r, err)
 	}
 	begun = time.Now()
 	if p := c.readBatch(g.MaxBatch); p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	if p := g.decode(c); p != nil {
-		return g.refuse(w, p)
+		return p.Write(w)
 	}
 	if err := g.evaluate(v.context(r), c, begun); err != nil {
 		return g.failed(w, r, err)
@@ -85,23 +86,23 @@ func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request, v *visit) i
 }
 
 // resolve finds the live model that a call is for, and checks that one of its outputs is the score.
-func (g *Gateway) resolve(c *call) (m *registry.Model, p *Problem) {
+func (g *Gateway) resolve(c *call) (m *registry.Model, p *problem.Problem) {
 	if c.named {
 		m, p = g.find(c.visit, c.model)
 	} else if m = g.Registry.Only(); m != nil {
 		m, p = g.seen(c.visit, m)
 	} else {
 		names := slices.DeleteFunc(slices.Clone(g.Registry.Names()), func(name string) bool { return !c.visit.identity().Sees(name) })
-		p = badRequest.of("model", "several models are served; name one of "+strings.Join(names, ", "))
+		p = problem.BadRequest.Of("model", "several models are served; name one of "+strings.Join(names, ", "))
 	}
 	if p == nil && m.Output < 0 {
-		return nil, noOutput.of("model", m.OutputChoice())
+		return nil, problem.NoOutput.Of("model", m.OutputChoice())
 	}
 	return m, p
 }
 
 // find finds the live model of that name. Who is bound to others is not told whether there is one.
-func (g *Gateway) find(v *visit, name []byte) (*registry.Model, *Problem) {
+func (g *Gateway) find(v *visit, name []byte) (*registry.Model, *problem.Problem) {
 	if v.identity().Models != nil {
 		base, _, _ := bytes.Cut(name, []byte("@"))
 		if err := g.Admission.Sees(&v.ticket, string(base)); err != nil {
@@ -111,17 +112,17 @@ func (g *Gateway) find(v *visit, name []byte) (*registry.Model, *Problem) {
 	m, err := g.Registry.Resolve(name)
 	switch {
 	case errors.Is(err, registry.ErrNoVersion):
-		return nil, noSuchVersion.of("model", err.Error())
+		return nil, problem.NoSuchVersion.Of("model", err.Error())
 	case err != nil && v.identity().Models != nil: // what there is else is not for it
-		return nil, noSuchModel.of("model", "it is not served")
+		return nil, problem.NoSuchModel.Of("model", "it is not served")
 	case err != nil:
-		return nil, noSuchModel.of("model", err.Error())
+		return nil, problem.NoSuchModel.Of("model", err.Error())
 	}
 	return m, nil
 }
 
 // seen returns m, unless whoever asks is bound to others.
-func (g *Gateway) seen(v *visit, m *registry.Model) (*registry.Model, *Problem) {
+func (g *Gateway) seen(v *visit, m *registry.Model) (*registry.Model, *problem.Problem) {
 	if err := g.Admission.Sees(&v.ticket, m.Name); err != nil {
 		return nil, g.refusal(context.Background(), err)
 	}
@@ -130,5 +131,5 @@ func (g *Gateway) seen(v *visit, m *registry.Model) (*registry.Model, *Problem) 
 
 // failed logs why nothing could be scored, which the client need not know.
 func (g *Gateway) failed(w http.ResponseWriter, r *http.Request, err error) int {
-	return g.refuse(w, g.problem(r.Context(), err, w.Header().Get("X-Request-Id")))
+	return g.problem(r.Context(), err, w.Header().Get("X-Request-Id")).Write(w)
 }
