@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/telemetry"
 	"github.com/besra-ml/besra/internal/telemetry/prometheus"
 	"github.com/besra-ml/besra/models"
@@ -13,7 +18,19 @@ import (
 func backends() app.Backends {
 	return app.Backends{
 		Exporter: func(m *telemetry.Metrics) http.Handler { return prometheus.Handler(m) },
+		Shared:   shared{},
 		Demo:     models.Demo(),
 		Build:    telemetry.Options{Version: buildVersion()},
 	}
+}
+
+// shared is Valkey, or what speaks its protocol.
+type shared struct{}
+
+func (shared) Open(ctx context.Context, o store.SharedOptions, m *telemetry.Store) (store.Shared, error) {
+	return valkey.Open(ctx, o, m)
+}
+
+func (shared) IAM(user, region, cache string, serverless bool) (func(context.Context) (string, string, time.Time, error), error) {
+	return nil, errors.New("soon")
 }

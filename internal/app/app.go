@@ -19,12 +19,14 @@ import (
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Backends is what a binary links and hands in.
 type Backends struct {
 	Exporter func(*telemetry.Metrics) http.Handler // serves GET /metrics
+	Shared   SharedStore                           // the store that processes share; nil: this binary has none
 	Demo     fs.FS                                 // the bundle that is served when no model is named
 	Build    telemetry.Options
 }
@@ -39,6 +41,7 @@ type App struct {
 	watcher *policy.Watcher // nil: no policy is given apart
 	hasher  *entity.Hasher
 	history *history.History
+	shared  store.Shared  // nil: this process remembers by itself
 	shadow  *score.Shadow // nil: there are no challengers
 	gateway *gateway.Gateway
 	access  access
@@ -81,6 +84,9 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	if err := a.serve(); err != nil {
 		return nil, err
 	}
+	if err := a.openShared(b.Shared); err != nil {
+		return nil, err
+	}
 	if err := a.openAccess(); err != nil {
 		return nil, err
 	}
@@ -120,13 +126,13 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 
 // scorer stacks the scorers. A batch meets them from the last line up.
 func (a *App) scorer() score.Scorer {
-	late := a.config.Limits.OnDeadline == "fallback"
-	s := score.Direct()                               // margin, value, decision
-	s = score.Timely(s)                               // what cannot be done in time is not begun
-	s = score.Recorded(s, a.history, a.shadow, a.log) // row from history; event, answer and history become one record
-	s = score.Replayed(s, a.history.Store, a.metrics) // a repeated event gets its first answer
-	s = score.Overdue(s, late, a.metrics)             // what is late fails, or the policy's fallback decides
-	return score.Measured(s, a.metrics)               // outermost, so that it sees replays, too
+	late, closed := a.config.Limits.OnDeadline == "fallback", a.config.Replay.OnOutage == "closed"
+	s := score.Direct()                                        // margin, value, decision
+	s = score.Timely(s)                                        // what cannot be done in time is not begun
+	s = score.Recorded(s, a.history, a.shadow, a.log)          // row from history; event, answer and history become one record
+	s = score.Replayed(s, a.history.Kept(), closed, a.metrics) // a repeated event gets its first answer
+	s = score.Overdue(s, late, a.metrics)                      // what is late fails, or the policy's fallback decides
+	return score.Measured(s, a.metrics)                        // outermost, so that it sees replays, too
 }
 
 // warm predicts a row with a model, so that ready means that scoring works. It leaves out what counts: a made-up row
@@ -159,7 +165,10 @@ func (a *App) isReady() error {
 // and answers are memory that the garbage collector need not look into, so it may be told of a limit that is near.
 func (c Config) Memory() int64 {
 	const work = 512 << 20
-	return c.State.Bytes + c.State.Bytes/8 + c.Replay.Bytes + work
+	if c.Valkey.Address != "" {
+		return work + c.Memo.Bytes
+	}
+	return c.State.Bytes + c.State.Bytes/8 + c.Replay.Bytes + c.Memo.Bytes + work
 }
 
 // Models returns the models that are served.

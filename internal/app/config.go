@@ -21,6 +21,8 @@ type Config struct {
 	Proxy           ProxyConfig
 	State           StateConfig
 	Replay          ReplayConfig
+	Valkey          ValkeyConfig
+	Memo            MemoConfig
 	UnknownFeatures string
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
@@ -73,11 +75,36 @@ type StateConfig struct {
 	Deadline      time.Duration // for an answer's record to be written
 	Snapshot      time.Duration // from one to the next
 	Keep          int64         // bytes of the journal
+	OnOutage      string        // what becomes of events while the shared store is down
 }
 
 // ReplayConfig says how long a repeated event gets its first answer.
 type ReplayConfig struct {
-	TTL   time.Duration
+	TTL      time.Duration
+	Bytes    int64
+	OnOutage string // whether events are answered while the shared store is down
+}
+
+// ValkeyConfig says where processes share what is remembered.
+type ValkeyConfig struct {
+	Address      string // host:port, or several of a cluster with commas between; "": nowhere, each process remembers by itself
+	Prefix       string // of all keys
+	TLS          bool
+	CA           string // who signs the server's certificate; "": the system's authorities
+	User         string
+	PasswordFile string
+	IAM          IAMConfig
+	Deadline     time.Duration // for a call
+}
+
+// IAMConfig says for which ElastiCache passwords are made. Without a cache there are none.
+type IAMConfig struct {
+	Region, Cache string
+	Serverless    bool
+}
+
+// MemoConfig bounds what is remembered of rows.
+type MemoConfig struct {
 	Bytes int64
 }
 
@@ -114,9 +141,11 @@ func Defaults() Config {
 		TLS:             TLSConfig{ClientAuth: "optional"},
 		State: StateConfig{
 			Bytes: 1 << 30, Fsync: "interval", FsyncInterval: 100 * time.Millisecond, OnFailure: "refuse",
-			Deadline: time.Second, Snapshot: 10 * time.Minute, Keep: 10 << 30,
+			Deadline: time.Second, Snapshot: 10 * time.Minute, Keep: 10 << 30, OnOutage: "degrade",
 		},
-		Replay: ReplayConfig{TTL: 24 * time.Hour, Bytes: 256 << 20},
+		Replay: ReplayConfig{TTL: 24 * time.Hour, Bytes: 256 << 20, OnOutage: "open"},
+		Valkey: ValkeyConfig{Prefix: "besra", Deadline: 2 * time.Millisecond},
+		Memo:   MemoConfig{Bytes: 64 << 20},
 		Limits: LimitsConfig{
 			Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20,
 			Deadline: 100 * time.Millisecond, BatchDeadline: 10 * time.Second, OnDeadline: "fail", Concurrency: "adaptive",
@@ -173,8 +202,21 @@ func (c *Config) Settings() []Setting {
 		{"state.deadline", duration(&c.State.Deadline), "`time` that an answer waits for the journal"},
 		{"state.snapshot", duration(&c.State.Snapshot), "`time` from one snapshot to the next"},
 		{"state.keep", size(&c.State.Keep), "most of the journal that is kept beyond what a start needs, a `size`"},
+		{"state.on_outage", choice(&c.State.OnOutage, "degrade", "refuse"), "what becomes of events while valkey is down: degrade, scored without their history, or refuse: a `word`"},
 		{"replay.ttl", duration(&c.Replay.TTL), "`time` for which a repeated event gets its first answer"},
 		{"replay.bytes", size(&c.Replay.Bytes), "most memory of answers to repeated events, a `size`"},
+		{"replay.on_outage", choice(&c.Replay.OnOutage, "open", "closed"), "what becomes of events with an id while valkey is down: open, answered, or closed, refused: a `word`"},
+		{"valkey.address", text(&c.Valkey.Address), "`address` of a Valkey, Redis or ElastiCache where processes share histories, answers and limits: host:port, or several of a cluster with commas between"},
+		{"valkey.prefix", text(&c.Valkey.Prefix), "`word` that all keys begin with"},
+		{"valkey.tls", boolean(&c.Valkey.TLS), "encrypt connections to valkey"},
+		{"valkey.ca", text(&c.Valkey.CA), "`file` of the authorities that sign valkey's certificate, PEM (default: the system's)"},
+		{"valkey.user", text(&c.Valkey.User), "`name` of valkey's user"},
+		{"valkey.password_file", text(&c.Valkey.PasswordFile), "`file` of the user's password; it is read for each connection"},
+		{"valkey.iam.region", text(&c.Valkey.IAM.Region), "AWS `region` of the cache (default: AWS_REGION)"},
+		{"valkey.iam.cache", text(&c.Valkey.IAM.Cache), "`name` of an ElastiCache whose passwords are made by IAM"},
+		{"valkey.iam.serverless", boolean(&c.Valkey.IAM.Serverless), "the cache is an ElastiCache Serverless"},
+		{"valkey.deadline", duration(&c.Valkey.Deadline), "`time` that valkey has for a call"},
+		{"memo.bytes", size(&c.Memo.Bytes), "most memory of rows that were scored, of bundles that say memo: true, a `size`"},
 		{"unknown_features", choice(&c.UnknownFeatures, "refuse", "ignore"), "what becomes of features that the model does not have, refuse or ignore: a `word`"},
 		{"limits.body", size(&c.Limits.Body), "largest request body, a `size` such as 1MiB"},
 		{"limits.batch", count(&c.Limits.Batch), "most events in a batch, a `number`"},

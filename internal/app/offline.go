@@ -19,13 +19,17 @@ type Remembered struct{ a *App }
 
 // OpenRemembered reads what is in state.dir, for the models that paths name as New takes them.
 func OpenRemembered(ctx context.Context, c Config, b Backends, paths []string, log *slog.Logger) (*Remembered, error) {
-	if c.State.Dir == "" {
-		return nil, errors.New("say where the state is: --state-dir DIR")
+	if c.State.Dir == "" && c.Valkey.Address == "" {
+		return nil, errors.New("say where the state is: --state-dir DIR, or --valkey-address HOST:PORT")
 	}
-	if _, err := os.Stat(filepath.Join(c.State.Dir, journalDir)); err != nil {
-		return nil, fmt.Errorf("state.dir %s: nothing is remembered there: %w", c.State.Dir, err)
+	if c.State.Dir != "" {
+		if _, err := os.Stat(filepath.Join(c.State.Dir, journalDir)); err != nil {
+			return nil, fmt.Errorf("state.dir %s: nothing is remembered there: %w", c.State.Dir, err)
+		}
+		if c.Valkey.Address == "" {
+			useKey(&c)
+		}
 	}
-	useKey(&c)
 	a, err := assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), foreign: true}, b, paths)
 	if err != nil {
 		return nil, err
@@ -60,8 +64,14 @@ func (r *Remembered) Subjects(tenant, field, value string) ([]history.Subject, e
 	return all, nil
 }
 
-// Close lets go of state.dir.
-func (r *Remembered) Close() error { return r.a.history.Close() }
+// Close lets go of state.dir, and of the shared store.
+func (r *Remembered) Close() error {
+	err := r.a.history.Close()
+	if r.a.shared != nil {
+		r.a.shared.Close()
+	}
+	return err
+}
 
 // useKey has the key read where a service made it. A key made now would match nothing.
 func useKey(c *Config) {

@@ -72,8 +72,11 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	ctx, cancel := context.WithCancel(ctx)
 	var team sync.WaitGroup
 	fail, recovered, watched := make(chan error, 1), make(chan struct{}), make(chan struct{})
-	if a.history.Journal == nil {
+	if a.history.Journal == nil && a.shared == nil {
 		a.log.Info("what is remembered is in memory only; state.dir makes it durable")
+	}
+	if a.shared != nil {
+		team.Go(func() { a.shared.Run(ctx) })
 	}
 	team.Go(func() {
 		if err := a.recover(ctx); err != nil {

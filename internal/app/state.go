@@ -29,8 +29,12 @@ func (a *App) openState() (err error) {
 	if a.hasher, err = a.newHasher(); err != nil {
 		return err
 	}
+	memory := store.Options{Bytes: c.Bytes, ReplayBytes: a.config.Replay.Bytes, ReplayTTL: a.config.Replay.TTL}
+	if a.shared != nil {
+		memory = store.Options{Bytes: 1, ReplayBytes: -1} // nothing is remembered here
+	}
 	o := history.Options{
-		Store:    store.NewMemory(store.Options{Bytes: c.Bytes, ReplayBytes: a.config.Replay.Bytes, ReplayTTL: a.config.Replay.TTL}),
+		Store: store.NewMemory(memory), Shared: a.shared, Refuse: c.OnOutage == "refuse",
 		Continue: c.OnFailure == "continue", Deadline: c.Deadline, TTL: a.config.Replay.TTL,
 		Metrics: a.metrics, Log: a.log, Foreign: a.foreign,
 		Served: func(model string, version int) bool { return a.models.Set().Version(model, version) != nil },
@@ -66,6 +70,9 @@ func (a *App) newHasher() (*entity.Hasher, error) {
 	switch {
 	case c.EntityKeyFile != "":
 		key, err = entity.ReadKey(c.EntityKeyFile)
+	case a.config.Valkey.Address != "":
+		return nil, errors.New("state.entity_key_file: processes that share a valkey must have the same key, and there is none: " +
+			"make one (openssl rand -hex 32) and give each the file")
 	case c.Dir != "":
 		if err = os.MkdirAll(c.Dir, 0o700); err == nil {
 			key, err = entity.ReadOrMakeKey(filepath.Join(c.Dir, keyFile))
@@ -165,7 +172,11 @@ func (a *App) closeState() error {
 	if a.history.Journal != nil && a.recovered.Load() && a.history.Wrote() > 0 {
 		a.snapshot()
 	}
-	return a.history.Close()
+	err := a.history.Close()
+	if a.shared != nil {
+		a.shared.Close()
+	}
+	return err
 }
 
 // alarmEvery is how often the log tells of what goes on being wrong; metrics tell it all the time.

@@ -10,6 +10,7 @@ import (
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
@@ -96,6 +97,8 @@ func (g *Gateway) problem(ctx context.Context, err error, request string) *probl
 		return problem.OutOfBounds.Of(refused.Field, refused.Detail)
 	case errors.Is(err, score.ErrLate):
 		return problem.DeadlineExceeded.Of("", "there was no time left to score it; nothing is kept")
+	case errors.Is(err, store.ErrDown): // its own log tells
+		return problem.NotReady.Of("", "the store that processes share does not answer; ask again")
 	case errors.Is(err, history.ErrUnsaved), errors.Is(err, history.ErrSlow):
 		g.Log.LogAttrs(ctx, slog.LevelError, "an answer could not be made durable",
 			slog.String("request", request), slog.Any("error", err))

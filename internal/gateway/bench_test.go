@@ -111,7 +111,7 @@ func demo(b *testing.B) *bundle.Bundle {
 
 func stack(o *Options) score.Scorer {
 	s := score.Recorded(score.Direct(), o.History, nil, o.Log)
-	return score.Measured(score.Replayed(s, o.History.Store, o.Metrics), o.Metrics)
+	return score.Measured(score.Replayed(s, o.History.Store, false, o.Metrics), o.Metrics)
 }
 
 func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Scorer) *Gateway {

@@ -10,6 +10,7 @@ import (
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/score"
+	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
 )
 
@@ -90,6 +91,9 @@ func (o *object) seconds(name string, d time.Duration) { o.number(name, d.Second
 
 func appendState(b []byte, s history.Status) []byte {
 	o := object{b: b}
+	if s.Shared != nil {
+		appendShared(&o, s.Shared)
+	}
 	o.open("state")
 	o.int("entities", s.Store.Entities)
 	o.int("bytes", s.Store.Bytes)
@@ -118,6 +122,26 @@ func appendState(b []byte, s history.Status) []byte {
 		o.close()
 	}
 	return o.b
+}
+
+func appendShared(o *object, s *store.SharedStatus) {
+	o.open("store")
+	o.text("address", s.Address)
+	o.bool("up", s.Up)
+	if s.Why != "" {
+		o.text("why", s.Why)
+	}
+	o.name("since")
+	o.b = append(rfc3339.Append(append(o.b, '"'), s.Since.UnixMilli()), '"')
+	o.text("server", s.Server)
+	o.bool("cluster", s.Cluster)
+	o.text("eviction", s.Eviction)
+	o.int("evicted_keys", s.Evicted)
+	o.int("bytes", s.Used)
+	o.int("max_bytes", s.Max)
+	o.int("losses", int64(s.Losses))
+	o.int("waiting", int64(s.Waiting))
+	o.close()
 }
 
 func appendPerformance(b []byte, p *outcome.Performance) []byte {

@@ -2,7 +2,8 @@
 // what events turned out to be.
 //
 // Three parts are kept in step: a store has the histories and the answers in memory, a journal makes both
-// durable, a table has the outcomes that labels are about. Whatever changes a history is one journal record,
+// durable, a table has the outcomes that labels are about. Where processes share a store, it has what the first and
+// the last know, and the journal is a log of answers and labels: see shared.go. Whatever changes a history is one journal record,
 // queued while the entities are held, so that each history sees its records in the journal's order. The record
 // says all that repeating it takes: after a crash the histories are those of the last snapshot and the records
 // that follow it.
@@ -34,7 +35,9 @@ var (
 
 // Options of a History. Store and Metrics are needed.
 type Options struct {
-	Store    *store.Memory
+	Store    *store.Memory                        // of this process
+	Shared   store.Shared                         // has histories and answers instead of Store, for many processes; nil: Store has them
+	Refuse   bool                                 // an event is refused while Shared is down, and not scored without its histories
 	Journal  *journal.Journal                     // nil: nothing is durable
 	Outcomes *outcome.Table                       // nil: labels have nothing to be about
 	Continue bool                                 // answers are given even when the journal cannot hold them
@@ -50,6 +53,7 @@ type Options struct {
 // A History is all that is remembered. Its methods may be called from many goroutines.
 type History struct {
 	Options
+	states  store.Store // Store or Shared
 	plans   atomic.Pointer[plans]
 	groups  map[feature.Hash]*group // of all models and the snapshot, by groupID; changed under mu
 	mu      sync.Mutex
@@ -62,17 +66,24 @@ type History struct {
 	behind  string       // a model of whose foreign histories the snapshot lacks records of the journal; of Recover
 	wrote   atomic.Int64 // bytes queued since the last snapshot
 	snapped atomic.Int64 // when that was, ms; 0: never
+	losses  atomic.Int64 // of the shared store's memory, that groups know of
 }
 
 // New returns an empty History.
 func New(o Options) *History {
-	h := &History{Options: o, groups: map[feature.Hash]*group{}}
+	h := &History{Options: o, groups: map[feature.Hash]*group{}, states: o.Store}
+	if o.Shared != nil {
+		h.states = o.Shared
+	}
 	h.plans.Store(&plans{})
 	if h.Now == nil {
 		h.Now = time.Now
 	}
 	return h
 }
+
+// Kept returns the store of histories and answers.
+func (h *History) Kept() store.Store { return h.states }
 
 // A Stream is the events of one tenant and model name, which share their histories.
 type Stream struct {

@@ -42,6 +42,9 @@ type Relabel struct {
 // The journal has a label before the table of outcomes does, which may write it to the disk at once. Until then
 // the events' locks are held: a label is judged by the one before it.
 func (h *History) Label(ctx context.Context, t *Turn, labels []Relabel) error {
+	if h.Shared != nil {
+		return h.labelShared(ctx, t, labels)
+	}
 	unlock := h.lock(labels)
 	staged := 0
 	clear(t.staged)
@@ -227,7 +230,7 @@ func (h *History) takeBack(ctx context.Context, t *Turn, labels []Relabel) {
 		}
 		if h.beginLabel(ctx, t, c.Stream, &back) == nil {
 			h.move(t, c.Stream.Plan, &back)
-			_ = h.Store.Advance(ctx, &t.lease, h.position(0))
+			_ = h.states.Advance(ctx, &t.lease, h.position(0))
 		}
 	}
 }
@@ -246,7 +249,7 @@ func (h *History) apply(ctx context.Context, t *Turn, s Stream, r *Record) (posi
 	}
 	h.relabelled(h.known(s.Plan), r.Time)
 	h.move(t, s.Plan, r)
-	return position, h.Store.Advance(ctx, &t.lease, h.position(position))
+	return position, h.states.Advance(ctx, &t.lease, h.position(position))
 }
 
 // beginLabel takes hold of the histories that keep the label's event and take labels.
@@ -265,7 +268,7 @@ func (h *History) beginLabel(ctx context.Context, t *Turn, s Stream, r *Record) 
 			t.groups = append(t.groups, i)
 		}
 	}
-	return h.Store.Lease(ctx, t.refs, &t.lease)
+	return h.states.Lease(ctx, t.refs, &t.lease)
 }
 
 // move moves the mark in the histories that t holds.

@@ -21,10 +21,11 @@ type plans struct {
 
 // known is what is known of a plan.
 type known struct {
-	keys   atomic.Pointer[map[string]*feature.Keys] // by tenant; nil: the plan is retired, and none are kept
-	groups []*group                                 // by the plan's
-	past   *past
-	lacks  atomic.Pointer[[]*group] // groups of the model's other plans: what is scored by this one is not in them
+	outcomes int                                      // of a shared store: the group of what was said of events; −1: nobody asks
+	keys     atomic.Pointer[map[string]*feature.Keys] // by tenant; nil: the plan is retired, and none are kept
+	groups   []*group                                 // by the plan's
+	past     *past
+	lacks    atomic.Pointer[[]*group] // groups of the model's other plans: what is scored by this one is not in them
 }
 
 // A past is what the plans of one model have in common, one after another.
@@ -78,7 +79,7 @@ func (h *History) Attach(model string, p *feature.Plan) {
 	var fresh []*group
 	k, ok := all.retired[weak.Make(p)]
 	if !ok {
-		k = &known{past: of}
+		k = &known{past: of, outcomes: h.outcomeGroup(model, p)}
 		for _, g := range p.Groups {
 			made := h.group(model, g)
 			k.groups = append(k.groups, made)
@@ -179,7 +180,7 @@ func (h *History) group(model string, of *feature.Group) *group {
 	g, ok := h.groups[id]
 	if !ok {
 		retention := time.Duration(of.Layout.Retention()) * time.Millisecond
-		g = &group{number: h.Store.Group(id, retention), plain: of.ID, labels: of.Labels}
+		g = &group{number: h.states.Group(id, retention), plain: of.ID, labels: of.Labels}
 		h.groups[id] = g
 	}
 	return g

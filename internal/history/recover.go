@@ -103,10 +103,13 @@ func (c *recovery) record(position uint64, data []byte) error {
 		return fmt.Errorf("record %d: %w", position, err)
 	}
 	c.marks.add(r.At, position)
-	if r.parts&hasID != 0 && r.At >= c.since {
+	if r.parts&hasID != 0 && r.At >= c.since && c.Shared == nil {
 		c.Store.PutAnswer(r.Key, r.Digest, time.UnixMilli(r.At), r.Answer)
 	}
 	c.outcome(position, r)
+	if c.Shared != nil {
+		return nil // which has the histories
+	}
 	p := c.plan(r.Model)
 	if p == nil {
 		c.miss(position, r)

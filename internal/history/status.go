@@ -12,6 +12,7 @@ import (
 // Status is how much is remembered.
 type Status struct {
 	Store    store.Stats
+	Shared   *store.SharedStatus // instead of Store; nil: there is none
 	Outcomes outcome.Stats
 	Durable  bool // there is a journal
 	Journal  journal.Stats
@@ -20,6 +21,10 @@ type Status struct {
 // Status returns how much is remembered.
 func (h *History) Status() Status {
 	s := Status{Store: h.Store.Stats()}
+	if h.Shared != nil {
+		shared := h.Shared.Status()
+		s.Shared = &shared
+	}
 	if h.Outcomes != nil {
 		s.Outcomes = h.Outcomes.Stats()
 	}
@@ -39,6 +44,12 @@ func (h *History) Measure() {
 	m.Replay.Answers.Set(float64(s.Store.Answers))
 	m.Replay.Bytes.Set(float64(s.Store.AnswerBytes))
 	m.Replay.Horizon.Set(s.Store.Horizon.Seconds())
+	if s.Shared == nil {
+		m.Store.Up.Set(1)
+	} else {
+		m.Replay.Horizon.Set(h.TTL.Seconds())
+		h.lost(s.Shared.Losses)
+	}
 	m.Replay.Evicted.Set(float64(s.Store.EarlyEvictions))
 	m.Labels.Waiting.Set(float64(s.Outcomes.Early))
 	m.Labels.Outcomes.Set(float64(s.Outcomes.Records))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/besra-ml/besra/internal/feature"
@@ -36,8 +37,11 @@ func (h *History) Held(s Subject) ([]Held, error) {
 	}
 	var held []Held
 	for key, i := range keys {
-		state, ok := h.Store.Get(key, nil)
-		if !ok {
+		state, err := h.state(s.Plan, key, i)
+		if err != nil {
+			return nil, err
+		}
+		if state == nil {
 			continue
 		}
 		g := s.Plan.Groups[i]
@@ -48,6 +52,29 @@ func (h *History) Held(s Subject) ([]Held, error) {
 		held = append(held, one)
 	}
 	return held, nil
+}
+
+// state returns the state of a plan's group under a key; nil: there is none.
+func (h *History) state(p *feature.Plan, key store.Key, group int) ([]byte, error) {
+	if h.Shared == nil {
+		state, _ := h.Store.Get(key, nil)
+		return state, nil
+	}
+	t := &Turn{plan: p, groups: []int{group}}
+	l := store.Lease{Change: t}
+	if err := h.Shared.Lease(context.Background(), []store.Ref{{Key: key, Group: h.known(p).groups[group].number}}, &l); err != nil {
+		return nil, err
+	}
+	defer h.Shared.Release(&l)
+	return slices.Clone(l.States[0]), nil
+}
+
+// remove removes a state, and reports whether there was one.
+func (h *History) remove(ctx context.Context, key store.Key) (bool, error) {
+	if h.Shared != nil {
+		return h.Shared.Delete(ctx, key)
+	}
+	return h.Store.Delete(key), nil
 }
 
 // keysWith returns the keys of the histories in which a subject may be, each with its group in the plan. Those
@@ -163,7 +190,11 @@ func (h *History) Forget(ctx context.Context, s Subject) (Forgotten, error) {
 		return done, err
 	}
 	for key := range keys {
-		if h.Store.Delete(key) {
+		gone, err := h.remove(ctx, key)
+		if err != nil {
+			return done, err
+		}
+		if gone {
 			done.Histories++
 		}
 	}

@@ -18,6 +18,7 @@ type Turn struct {
 	Kept   []window.Kept          // by the plan's groups: what will become of the event there
 	Work   feature.Work           // for feature.Program.Row
 	of     *known                 // what is known of the plan
+	plan   *feature.Plan          // of the event
 	lease  store.Lease            // of the groups whose entities are there
 	refs   []store.Ref            // by the lease
 	groups []int                  // by the lease: the plan's group
@@ -27,6 +28,8 @@ type Turn struct {
 	data   []byte                 // memory
 	record []byte                 // memory
 	scored outcome.Record         // memory
+	ops    []byte                 // memory
+	early  sharedOutcome          // of a shared store: what was said of the event before it came
 
 	touched byte // nothing: see window.Layout.Touch
 }
@@ -36,6 +39,7 @@ type Scored struct {
 	Version  int
 	HasID    bool
 	Key      store.Key
+	Tag      store.Tag // of its announcement, for Undo where processes share a store
 	Digest   store.Digest
 	Answer   []byte
 	Score    float64
@@ -43,13 +47,30 @@ type Scored struct {
 	Loss     int64 // in LossUnits
 }
 
-// Begin takes hold of the histories of e's entities, until Commit or Release.
+// Begin takes hold of the histories of e's entities, until Commit or Release. Where processes share a store, an event
+// that is to be committed is announced instead.
 func (h *History) Begin(ctx context.Context, t *Turn, s Stream, e *feature.Event) error {
+	h.prepare(t, s, e)
+	return h.hold(ctx, t, e)
+}
+
+// Announce is Begin for an event that is to be committed; id is its key, nil when it has none.
+func (h *History) Announce(ctx context.Context, t *Turn, s Stream, e *feature.Event, id *store.Key) error {
+	h.prepare(t, s, e)
+	if h.Shared != nil {
+		t.announce(h, s, e, id)
+	}
+	return h.hold(ctx, t, e)
+}
+
+// prepare finds which histories an event is about.
+func (h *History) prepare(t *Turn, s Stream, e *feature.Event) {
 	p := s.Plan
 	k := h.known(p)
-	t.of = k
+	t.of, t.plan = k, p
 	t.refs, t.groups = t.refs[:0], t.groups[:0]
 	t.States, t.Kept = t.States[:0], t.Kept[:0]
+	t.lease.Ops, t.lease.Undo = nil, false
 	keys := k.keysOf(s)
 	for i := range p.Groups {
 		t.States, t.Kept = append(t.States, nil), append(t.Kept, window.Remembered)
@@ -58,8 +79,17 @@ func (h *History) Begin(ctx context.Context, t *Turn, s Stream, e *feature.Event
 			t.groups = append(t.groups, i)
 		}
 	}
-	if err := h.Store.Lease(ctx, t.refs, &t.lease); err != nil {
+}
+
+// hold takes hold of what was prepared.
+func (h *History) hold(ctx context.Context, t *Turn, e *feature.Event) error {
+	t.lease.Change = t
+	if err := h.states.Lease(ctx, t.refs, &t.lease); err != nil {
 		return err
+	}
+	p := t.plan
+	if n := len(t.groups); n < len(t.lease.States) {
+		t.early.read(t.lease.States[n])
 	}
 	for j, i := range t.groups {
 		t.States[i] = t.lease.States[j]
@@ -72,7 +102,7 @@ func (h *History) Begin(ctx context.Context, t *Turn, s Stream, e *feature.Event
 }
 
 // Release lets go without a change. It does nothing after Commit.
-func (h *History) Release(t *Turn) { h.Store.Release(&t.lease) }
+func (h *History) Release(t *Turn) { h.states.Release(&t.lease) }
 
 // kept returns which groups will keep the event, one bit each.
 func (t *Turn) kept() (kept uint16) {
@@ -94,7 +124,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 		t.data = appendData(t.data[:0], s.Plan, s.Tenant, e, kept)
 		r.Data = t.data
 	}
-	if h.Journal != nil {
+	if h.Journal != nil && h.Shared == nil {
 		t.event = s.Plan.AppendEvent(t.event[:0], e)
 		r.parts |= hasEvent
 		r.Event = t.event
@@ -102,6 +132,10 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 	position, err = h.queue(t, &r)
 	if err != nil {
 		return 0, 0, err
+	}
+	if h.Shared != nil {
+		said.Tag = t.lease.Tag
+		return position, kept, h.commitShared(ctx, t, s, e, kept)
 	}
 	for j, i := range t.groups {
 		if t.Kept[i] != window.Remembered {
@@ -118,7 +152,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 	}
 	h.saw(t.of, e.Time)
 	t.lease.At = time.UnixMilli(r.At)
-	err = h.Store.Advance(ctx, &t.lease, h.position(position))
+	err = h.states.Advance(ctx, &t.lease, h.position(position))
 	if errors.Is(err, store.ErrFull) {
 		h.Log.Error("the history of an entity does not fit into state.bytes", "model", s.Model)
 		return position, 0, nil
@@ -176,6 +210,10 @@ func (h *History) put(t *Turn, r *Record) (position uint64, err error) {
 			r.parts |= hasLabel
 		}
 	}
+	if h.Shared != nil && t.early.labelled {
+		r.Label, r.LabelTime = t.early.label, t.early.at
+		r.parts |= hasLabel
+	}
 	if h.Journal == nil {
 		return 0, nil
 	}
@@ -222,6 +260,10 @@ func (h *History) Undo(ctx context.Context, t *Turn, s Stream, e *feature.Event,
 			marked = mark(o.LabelTime)
 		}
 	}
+	if h.Shared != nil {
+		h.undoShared(ctx, t, s, e, said)
+		return
+	}
 	if kept == 0 || h.Begin(ctx, t, s, e) != nil {
 		return
 	}
@@ -236,7 +278,7 @@ func (h *History) Undo(ctx context.Context, t *Turn, s Stream, e *feature.Event,
 		s.Plan.Remove(i, state, e, &t.Work)
 		t.lease.States[j], t.lease.Changed[j] = state, true
 	}
-	_ = h.Store.Advance(ctx, &t.lease, h.position(0))
+	_ = h.states.Advance(ctx, &t.lease, h.position(0))
 }
 
 func (h *History) forgetOutcome(r *Record) (before outcome.Record) {

@@ -13,6 +13,8 @@ import (
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/window"
 )
 
@@ -50,6 +52,7 @@ type entry struct {
 	event    int
 	position uint64
 	kept     uint16
+	tag      store.Tag // see history.Scored
 }
 
 // ErrRefused is why an event's own values keep it from being scored.
@@ -121,8 +124,8 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 		return
 	}
 	t := &b.work.turn
-	if err := s.history.Begin(ctx, t, b.stream(), in); err != nil {
-		s.degrade(ctx, b, i, fmt.Errorf("history: %w", err))
+	if err := s.begin(ctx, b, e, in); err != nil {
+		s.blind(ctx, b, i, err)
 		return
 	}
 	defer s.history.Release(t)
@@ -139,8 +142,61 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 	}
 	b.Write(i)
 	s.shadow.event(b, i, t)
-	position, kept, err := s.history.Commit(ctx, t, b.stream(), in, said(b, i))
-	s.queued(e, b, entry{i, position, kept}, err)
+	what := said(b, i)
+	position, kept, err := s.history.Commit(ctx, t, b.stream(), in, what)
+	s.queued(e, b, entry{i, position, kept, what.Tag}, err)
+}
+
+// asksHistory reports whether a model's column is made of history.
+func asksHistory(m *registry.Model, column int) bool {
+	g, _ := m.Program.Column(column)
+	return g >= 0
+}
+
+// begin takes hold of the histories of an event's entities.
+func (s *recorded) begin(ctx context.Context, b *Batch, e *Event, in *feature.Event) error {
+	t, of := &b.work.turn, b.stream()
+	switch {
+	case e.DryRun:
+		return s.history.Begin(ctx, t, of, in)
+	case e.Guarded:
+		return s.history.Announce(ctx, t, of, in, &e.Key)
+	}
+	return s.history.Announce(ctx, t, of, in, nil)
+}
+
+// blind answers event i though its histories cannot be had. While a store that processes share is down, it is scored
+// without them, if that is what was chosen: what is asked of history is missing, and the answer leaves no trace.
+func (s *recorded) blind(ctx context.Context, b *Batch, i int, err error) {
+	e := &b.Events[i]
+	if !errors.Is(err, store.ErrDown) || ctx.Err() != nil {
+		s.degrade(ctx, b, i, fmt.Errorf("history: %w", err))
+		return
+	}
+	if s.history.Refuse {
+		e.Refused = err
+		return
+	}
+	t, row := &b.work.turn, b.Row(i)
+	b.Model.Program.Row(row, &b.Inputs[i], t.States, &t.Work)
+	for c := range row {
+		if asksHistory(b.Model, c) {
+			row[c] = math.NaN()
+		}
+	}
+	for k := range b.Model.Bounds {
+		if bound := &b.Model.Bounds[k]; bound.Needed && asksHistory(b.Model, bound.Column) {
+			s.fallback(b, i, err) // the model cannot do without
+			return
+		}
+	}
+	if e.Refused = bounds(b, i); e.Refused != nil {
+		return
+	}
+	if err := s.Scorer.Score(ctx, b.Part(i, i+1)); err != nil {
+		s.degrade(ctx, b, i, err)
+	}
+	e.Result.Degraded = true
 }
 
 // queued notes an event whose record is on its way to the disk, or refuses it.
@@ -180,7 +236,9 @@ func (s *recorded) await(ctx context.Context, b *Batch) {
 }
 
 func (s *recorded) undo(ctx context.Context, t *history.Turn, b *Batch, at entry) {
-	s.history.Undo(context.WithoutCancel(ctx), t, b.stream(), &b.Inputs[at.event], at.kept, said(b, at.event))
+	what := said(b, at.event)
+	what.Tag = at.tag
+	s.history.Undo(context.WithoutCancel(ctx), t, b.stream(), &b.Inputs[at.event], at.kept, what)
 }
 
 // later leaves an event to the journal: when its record is written its answer is kept for those who ask again,
@@ -190,19 +248,19 @@ func (s *recorded) later(b *Batch, at entry) {
 	e.later = e.claimed
 	stream, in, what := b.stream(), clone(&b.Inputs[at.event]), *said(b, at.event)
 	answer := append([]byte(nil), e.Answer...)
-	what.Answer = answer
+	what.Answer, what.Tag = answer, at.tag
 	claimed := e.claimed
 	s.history.Later(at.position, func(err error) {
 		ctx := context.Background()
 		if err != nil {
 			s.history.Undo(ctx, new(history.Turn), stream, &in, at.kept, &what)
 			if claimed {
-				_ = s.history.Store.Abandon(ctx, what.Key, what.Digest)
+				_ = s.history.Kept().Abandon(ctx, what.Key, what.Digest)
 			}
 			return
 		}
 		if claimed {
-			_ = s.history.Store.Complete(ctx, what.Key, what.Digest, answer)
+			_ = s.history.Kept().Complete(ctx, what.Key, what.Digest, answer)
 		}
 	})
 }
@@ -219,6 +277,11 @@ func (s *recorded) degrade(ctx context.Context, b *Batch, i int, err error) {
 		return
 	}
 	s.log.LogAttrs(ctx, slog.LevelError, "an event could not be scored", slog.String("model", b.Model.Name), slog.Any("error", err))
+	s.fallback(b, i, err)
+}
+
+// fallback has the policy's fallback decide event i, or refuses it.
+func (s *recorded) fallback(b *Batch, i int, err error) {
 	if p := b.Model.Policy(); p == nil || p.Fallback == policy.None {
 		b.Events[i].Refused = err
 		return

@@ -17,13 +17,17 @@ var ErrReused = errors.New("the event_id was used for other content")
 //
 // Of twins that come at once, one is scored and the others wait for its answer. What cannot be scored, and
 // what is answered without a score, is not kept: its retry counts as new.
-func Replayed(s Scorer, kept store.Store, m *telemetry.Metrics) Scorer {
-	return &replayed{s, kept, m.Replay}
+//
+// A store that processes share can be down. With closed, an event whose answer cannot be looked up, or kept, is then
+// refused; else it is answered, and a repeat may be answered anew.
+func Replayed(s Scorer, kept store.Store, closed bool, m *telemetry.Metrics) Scorer {
+	return &replayed{s, kept, closed, m.Replay}
 }
 
 type replayed struct {
 	Scorer
 	store  store.Store
+	closed bool
 	counts telemetry.Replay
 }
 
@@ -61,6 +65,10 @@ func (s *replayed) Score(ctx context.Context, b *Batch) error {
 func (s *replayed) claim(ctx context.Context, b *Batch, e *Event, wait bool) bool {
 	start := len(b.Answers)
 	claimed, answers, err := s.store.Claim(ctx, e.Key, e.Digest, wait, b.Answers)
+	if errors.Is(err, store.ErrDown) && !s.closed {
+		s.counts.Unguarded.Inc()
+		return true
+	}
 	if err != nil {
 		e.Refused = err
 		return true
@@ -91,7 +99,7 @@ func (s *replayed) pass(ctx context.Context, b *Batch, i, j int) error {
 	finished := false
 	defer func() {
 		for k := i; k < j; k++ {
-			s.finish(&b.Events[k], finished)
+			s.finish(ctx, b, &b.Events[k], finished)
 		}
 	}()
 	for k := i; k < j; k++ {
@@ -116,17 +124,37 @@ func (s *replayed) next(ctx context.Context, b *Batch, i, j int) error {
 }
 
 // finish keeps the answer of an event that was claimed, or lets others try.
-func (s *replayed) finish(e *Event, passed bool) {
+func (s *replayed) finish(ctx context.Context, b *Batch, e *Event, passed bool) {
 	if !e.claimed || e.later {
 		return
 	}
 	e.claimed = false
-	ctx := context.Background() // others wait for it, whoever has hung up
+	alone := context.Background() // others wait for it, whoever has hung up
 	if !passed || e.Refused != nil || e.Result.Degraded || e.Answer == nil {
-		_ = s.store.Abandon(ctx, e.Key, e.Digest)
+		_ = s.store.Abandon(alone, e.Key, e.Digest)
 		return
 	}
-	_ = s.store.Complete(ctx, e.Key, e.Digest, e.stored())
+	switch err := s.store.Complete(alone, e.Key, e.Digest, e.stored()); {
+	case errors.Is(err, store.ErrNoClaim):
+		s.overtaken(ctx, b, e)
+	case errors.Is(err, store.ErrDown) && s.closed:
+		e.Refused = err
+	case errors.Is(err, store.ErrDown):
+		s.counts.Unguarded.Inc()
+	}
+}
+
+// overtaken gives an event whose claim has expired the answer that another gave meanwhile. If that is still to come it
+// is waited for; if nobody gives one, ours is as good.
+func (s *replayed) overtaken(ctx context.Context, b *Batch, e *Event) {
+	s.counts.Overtaken.Inc()
+	if !s.claim(ctx, b, e, true) || !e.claimed {
+		return
+	}
+	e.claimed = false
+	if err := s.store.Complete(context.Background(), e.Key, e.Digest, e.stored()); err != nil && s.closed {
+		e.Refused = err
+	}
 }
 
 // stored returns what is kept of an answered event: the model's version, then the answer.

@@ -54,7 +54,7 @@ func TestATwinWhoseFirstHangsUpIsAnsweredAllTheSame(t *testing.T) {
 		var n atomic.Int64
 		proceed := make(chan struct{})
 		kept := store.NewMemory(store.Options{Shards: 4})
-		s := Replayed(counting(&n, func(*Batch) { <-proceed }), kept, telemetry.New(telemetry.Options{}))
+		s := Replayed(counting(&n, func(*Batch) { <-proceed }), kept, false, telemetry.New(telemetry.Options{}))
 		ctx, hangUp := context.WithCancel(context.Background())
 		first, second := guarded(new(Batch), m, "evt"), guarded(new(Batch), m, "evt")
 		done := make(chan error, 2)
@@ -98,7 +98,7 @@ func TestATwinTriesWhenTheFirstFails(t *testing.T) {
 					return fail(b)
 				}
 				return good.Score(context.Background(), b)
-			}), kept, telemetry.New(telemetry.Options{}))
+			}), kept, false, telemetry.New(telemetry.Options{}))
 			first, second := guarded(new(Batch), m, "evt"), guarded(new(Batch), m, "evt")
 			done := make(chan struct{}, 2)
 			go func() {
@@ -134,7 +134,7 @@ func TestBatchesOfTheSameEventsDoNotBlockEachOther(t *testing.T) {
 		var n atomic.Int64
 		gate := make(chan struct{})
 		kept := store.NewMemory(store.Options{Shards: 4})
-		s := Replayed(counting(&n, func(*Batch) { <-gate }), kept, telemetry.New(telemetry.Options{}))
+		s := Replayed(counting(&n, func(*Batch) { <-gate }), kept, false, telemetry.New(telemetry.Options{}))
 		a, b := guarded(new(Batch), m, "x", "1", "2", "x"), guarded(new(Batch), m, "y", "2", "1", "y")
 		// The first batch claims 1 and 2; the second waits for both, holding y; then a third wants y.
 		done := make(chan error, 3)
@@ -167,7 +167,7 @@ func TestBatchesOfTheSameEventsDoNotBlockEachOther(t *testing.T) {
 func TestAnotherContentIsRefused(t *testing.T) {
 	m := model(t, "binary-logistic-3.2.0/model.ubj", nil)
 	var n atomic.Int64
-	s := Replayed(counting(&n, nil), store.NewMemory(store.Options{Shards: 4}), telemetry.New(telemetry.Options{}))
+	s := Replayed(counting(&n, nil), store.NewMemory(store.Options{Shards: 4}), false, telemetry.New(telemetry.Options{}))
 	b := guarded(new(Batch), m, "evt", "evt")
 	b.Events[1].Digest = store.Digest{2}
 	if err := s.Score(context.Background(), b); err != nil || !errors.Is(b.Events[1].Refused, ErrReused) || b.Events[0].Refused != nil {
@@ -325,7 +325,7 @@ func TestTwinsWhoseFirstWasRefusedGetTheirOwnAnswers(t *testing.T) {
 			e.Answer = b.Answers[start:]
 		}
 		return nil
-	}), store.NewMemory(store.Options{}), telemetry.New(telemetry.Options{}))
+	}), store.NewMemory(store.Options{}), false, telemetry.New(telemetry.Options{}))
 	m := model(t, "binary-logistic-3.2.0/model.ubj", nil)
 	b := new(Batch)
 	b.Reset(m, 6)

@@ -26,7 +26,9 @@ func TestMemoryIsAStore(t *testing.T) {
 		"in few":       {Shards: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			storetest.Run(t, func(*testing.T) store.Store { return store.NewMemory(o) })
+			open := func(*testing.T) store.Store { return store.NewMemory(o) }
+			storetest.Run(t, open)
+			storetest.RunExclusive(t, open)
 		})
 	}
 }

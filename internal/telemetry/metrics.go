@@ -17,6 +17,7 @@ type Metrics struct {
 	Stages   Stages
 	Replay   Replay
 	State    State
+	Store    Store
 	Journal  Journal
 	Labels   Labels
 	Access   Access
@@ -100,6 +101,7 @@ func New(o Options) *Metrics {
 		m.missing, m.outOfBounds, m.modelReady, m.modelRefused, m.degraded, m.forgotten, m.policies,
 	}
 	m.families = append(m.families, m.addState(counter, gauge, histogram(stageBounds()))...)
+	m.families = append(m.families, m.addShared(counter, gauge, histogram(stageBounds()))...)
 	m.families = append(m.families, m.addPerformance(gauge)...)
 	m.families = append(m.families, m.addAccess(counter, gauge)...)
 	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)

@@ -7,6 +7,9 @@ type Replay struct {
 	Joined   *Counter // waited for its twin's answer
 	Conflict *Counter // known with other content: refused
 
+	Unguarded *Counter // answered though the shared store was down: a repeat may be answered anew
+	Overtaken *Counter // their claim expired before they were answered: another's answer was given, if there was one
+
 	Answers, Bytes *Gauge // held
 	Horizon        *Gauge // seconds back to the oldest answer that is sure to be held
 	Evicted        *Gauge // answers dropped before their time, for want of room
@@ -59,6 +62,7 @@ func (m *Metrics) addState(counter func() *Counter, gauge func() *Gauge, histogr
 	}
 	m.Replay = Replay{
 		Miss: replay.with("miss"), Hit: replay.with("hit"), Joined: replay.with("joined"), Conflict: replay.with("conflict"),
+		Unguarded: replay.with("unguarded"), Overtaken: replay.with("overtaken"),
 		Answers: level("besra_replay_answers", "Answers held for events that come again."),
 		Bytes:   level("besra_replay_bytes", "Memory of the answers held for events that come again."),
 		Horizon: level("besra_replay_horizon_seconds", "How long back an event that comes again is sure to get its first answer."),

@@ -78,7 +78,7 @@ func TestHandler(t *testing.T) {
 			"besra_model_refused_total":          6,
 			"besra_degraded_total":               1,
 			"besra_events_not_remembered_total":  2,
-			"besra_replay_total":                 4,
+			"besra_replay_total":                 6,
 			"besra_labels_total":                 3,
 		} {
 			f := families[name]

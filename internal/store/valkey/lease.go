@@ -1,0 +1,280 @@
+package valkey
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/besra-ml/besra/internal/store"
+)
+
+// A hold is what a lease has of this store.
+type hold struct {
+	held      bool
+	id        id     // of what is announced
+	announced []bool // by ref: its change is in the log
+	log       log
+	states    [][]byte // memory, by ref
+}
+
+// Lease announces the changes of refs and reads what their states were before, in one trip; in a cluster one for each
+// ref, all at once.
+func (s *Store) Lease(ctx context.Context, refs []store.Ref, l *store.Lease) error {
+	h, ok := l.Own.(*hold)
+	if !ok {
+		h = new(hold)
+		l.Own = h
+	}
+	if h.held {
+		return store.ErrHeld
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i := range refs {
+		for j := range i {
+			if refs[i].Key == refs[j].Key {
+				return store.ErrTwice
+			}
+		}
+	}
+	l.Reset(refs)
+	h.announced = append(h.announced[:0], make([]bool, len(refs))...)
+	l.Known = append(l.Known[:0], h.announced...)
+	if len(refs) > 0 {
+		now := s.now().UnixMilli()
+		values, err := s.announce(ctx, l, h, now)
+		if err != nil {
+			s.takeBack(l, h)
+			return down(err)
+		}
+		for i := range refs {
+			l.States[i] = s.state(l, h, i, values[i], now)
+		}
+	}
+	h.held = true
+	return nil
+}
+
+// announce announces what l says, and returns the values before.
+func (s *Store) announce(ctx context.Context, l *store.Lease, h *hold, now int64) (values [][]byte, err error) {
+	keys, args := make([]string, len(l.Refs)), make([]string, 0, 2*len(l.Refs))
+	kind := byte(kindAnnounce)
+	if l.Undo {
+		kind = kindCancel
+		copy(h.id[:], l.Tag[:])
+	} else {
+		h.id = newID(l.Tag)
+	}
+	reads := true
+	for i, ref := range l.Refs {
+		keys[i] = s.name(ofState, ref.Key)
+		record := ""
+		if i < len(l.Ops) && l.Ops[i] != nil {
+			record = valkey.BinaryString(appendChange(nil, kind, h.id, now, l.Ops[i]))
+			h.announced[i] = !l.Undo
+			reads = false
+		}
+		args = append(args, strconv.FormatInt(s.groups.keep(ref.Group).Milliseconds(), 10), record)
+	}
+	if reads {
+		return s.read(ctx, keys)
+	}
+	if !s.link.clustered() || len(keys) == 1 {
+		return many(s.link.run(ctx, useState, advance, keys, args), len(keys))
+	}
+	values = make([][]byte, len(keys))
+	each := make([]execution, len(keys))
+	for i := range keys {
+		each[i] = execution{keys[i : i+1], args[2*i : 2*i+2]}
+	}
+	err = s.link.calls(ctx, useState, func(ctx context.Context, c valkey.Client) error {
+		for i, r := range advance.execute(ctx, c, each...) {
+			one, err := many(r, 1)
+			if err != nil {
+				return err
+			}
+			values[i] = one[0]
+		}
+		return nil
+	})
+	return values, err
+}
+
+// read reads states without a change.
+func (s *Store) read(ctx context.Context, keys []string) (values [][]byte, err error) {
+	values = make([][]byte, len(keys))
+	err = s.link.calls(ctx, useState, func(ctx context.Context, c valkey.Client) error {
+		gets := make([]valkey.Completed, len(keys))
+		for i, k := range keys {
+			gets[i] = c.B().Get().Key(k).Build()
+		}
+		for i, r := range c.DoMulti(ctx, gets...) {
+			b, err := r.AsBytes()
+			switch {
+			case valkey.IsValkeyNil(err):
+			case wrongType(err):
+				values[i] = []byte{'?'}
+			case err != nil:
+				return err
+			default:
+				values[i] = b
+			}
+		}
+		return nil
+	})
+	return values, err
+}
+
+// many returns a reply of n values, nil for each that is absent.
+func many(r valkey.ValkeyResult, n int) ([][]byte, error) {
+	list, err := r.ToArray()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != n {
+		return nil, errReply
+	}
+	values := make([][]byte, n)
+	for i := range list {
+		if list[i].IsNil() {
+			continue
+		}
+		if values[i], err = list[i].AsBytes(); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// state makes the i-th state of a lease of the value that was there before.
+func (s *Store) state(l *store.Lease, h *hold, i int, value []byte, now int64) []byte {
+	g := &h.log
+	foreign := g.read(value) != nil
+	if foreign {
+		s.metrics.Uses[useState].Foreign.Inc()
+	}
+	for len(h.states) <= i {
+		h.states = append(h.states, nil)
+	}
+	var state []byte
+	if len(g.base) > 0 {
+		state = append(h.states[i][:0], g.base...)
+		h.states[i] = state
+	}
+	n := len(g.changes)
+	if !h.announced[i] {
+		return none(g.play(l.Change, i, state, 0, n))
+	}
+	switch k, op := g.announced(n, l.Tag), l.Ops[i]; {
+	case k >= 0:
+		l.Known[i] = true
+		return none(g.play(l.Change, i, state, 0, k))
+	case g.inBase(n, l.Tag):
+		l.Known[i] = true
+		return none(l.Change.Change(i, state, op, true))
+	}
+	fold := g.foldable(now)
+	if foreign {
+		s.fold(l.Refs[i], value, len(value), g.newBase(nil, 0, now))
+	} else if fold > 0 {
+		state = g.play(l.Change, i, state, 0, fold)
+		s.fold(l.Refs[i], value, g.cut(fold), g.newBase(state, fold, now))
+	}
+	return none(g.play(l.Change, i, state, fold, n))
+}
+
+// none is nil for a state of no bytes.
+func none(state []byte) []byte {
+	if len(state) == 0 {
+		return nil
+	}
+	return state
+}
+
+// guard is how much of a log's beginning tells it from another: it has a base's gen, or a change's tag and time.
+const guard = 32
+
+// fold has a new base put in the place of the first cut bytes of a log, when there is time.
+func (s *Store) fold(ref store.Ref, value []byte, cut int, base []byte) {
+	s.amends.add(amend{use: useState, script: fold, key: s.name(ofState, ref.Key), args: []string{
+		string(value[:min(guard, len(value))]), strconv.Itoa(cut), valkey.BinaryString(base),
+		strconv.FormatInt(s.groups.keep(ref.Group).Milliseconds(), 10),
+	}})
+}
+
+// Advance lets go: what was announced is there.
+func (s *Store) Advance(_ context.Context, l *store.Lease, _ uint64) error {
+	h, ok := l.Own.(*hold)
+	if !ok || !h.held {
+		return store.ErrNotHeld
+	}
+	h.held = false
+	clear(l.States)
+	return nil
+}
+
+// Release takes back what was announced.
+func (s *Store) Release(l *store.Lease) {
+	h, ok := l.Own.(*hold)
+	if !ok || !h.held {
+		return
+	}
+	h.held = false
+	clear(l.States)
+	if !slices.Contains(h.announced, true) {
+		return
+	}
+	if err := s.cancel(l, h); err != nil {
+		s.takeBack(l, h)
+	}
+}
+
+// cancel cancels what a lease announced.
+func (s *Store) cancel(l *store.Lease, h *hold) error {
+	now := s.now().UnixMilli()
+	var each []execution
+	for i, was := range h.announced {
+		if was {
+			each = append(each, s.cancelOf(l, h, i, now))
+		}
+	}
+	return s.link.calls(context.Background(), useState, func(ctx context.Context, c valkey.Client) error {
+		for _, r := range advance.execute(ctx, c, each...) {
+			if err := r.Error(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) cancelOf(l *store.Lease, h *hold, i int, now int64) execution {
+	record := valkey.BinaryString(appendChange(nil, kindCancel, h.id, now, l.Ops[i]))
+	keep := strconv.FormatInt(s.groups.keep(l.Refs[i].Group).Milliseconds(), 10)
+	return execution{[]string{s.name(ofState, l.Refs[i].Key)}, []string{keep, record}}
+}
+
+// takeBack has what a lease announced, or may have announced, cancelled when the store is there again. To cancel twice,
+// or what never came, does nothing.
+func (s *Store) takeBack(l *store.Lease, h *hold) {
+	now := s.now().UnixMilli()
+	for i, was := range h.announced {
+		if was {
+			c := s.cancelOf(l, h, i, now)
+			s.amends.add(amend{use: useState, persistent: true, script: advance, key: c.keys[0], args: c.args})
+		}
+	}
+}
+
+// Delete removes a state, and reports whether there was one.
+func (s *Store) Delete(ctx context.Context, key store.Key) (bool, error) {
+	var n int64
+	err := s.link.calls(ctx, useState, func(ctx context.Context, c valkey.Client) (err error) {
+		n, err = c.Do(ctx, c.B().Del().Key(s.name(ofState, key)).Build()).AsInt64()
+		return err
+	})
+	return n > 0, down(err)
+}

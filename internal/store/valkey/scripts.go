@@ -1,0 +1,113 @@
+package valkey
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/besra-ml/besra/internal/store"
+)
+
+// The scripts. Each touches only the keys that it is given, and works on Redis 7.0 as well.
+var (
+	// advance appends to each key what is announced, and returns what each held before. ARGV: of each key how long it
+	// is kept untouched, ms, and a record; no bytes: it is only read. What is no string was put there by somebody else.
+	advance = script(`
+local out = {}
+for i = 1, #KEYS do
+  local v = redis.pcall('GET', KEYS[i])
+  if type(v) == 'table' then
+    redis.call('DEL', KEYS[i])
+    v = '?'
+  end
+  out[i] = v
+  local record = ARGV[2 * i]
+  if record ~= '' then
+    if v == '?' then
+      redis.call('SET', KEYS[i], record)
+    else
+      redis.call('APPEND', KEYS[i], record)
+    end
+    redis.call('PEXPIRE', KEYS[i], ARGV[2 * i - 1])
+  end
+end
+return out`)
+
+	// fold puts a base in the place of the first bytes of a log, unless that has another base by now. ARGV: how the
+	// log begins, how many bytes the base stands for, the base, how long the key is kept untouched, ms.
+	fold = script(`
+local cut = tonumber(ARGV[2])
+if redis.call('STRLEN', KEYS[1]) < cut or redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[3] .. redis.call('GETRANGE', KEYS[1], cut, -1), 'PX', ARGV[4])
+return 1`)
+
+	// replace puts a value in the place of another, if that is still there, and returns what is there else. ARGV: the
+	// other; the value, no bytes to delete; how long it is kept, ms.
+	replace = script(`
+local v = redis.call('GET', KEYS[1])
+if v ~= ARGV[1] then
+  return v
+end
+if ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
+return 1`)
+)
+
+// A lua is a script that the server may know by its digest.
+type lua struct{ text, sha string }
+
+func script(text string) *lua {
+	sum := sha1.Sum([]byte(text)) // that is how the protocol names scripts
+	return &lua{text, hex.EncodeToString(sum[:])}
+}
+
+// An execution is a script's keys and arguments.
+type execution struct{ keys, args []string }
+
+// execute runs s on all of what, at once. A server that does not know the script is given it.
+func (s *lua) execute(ctx context.Context, c valkey.Client, what ...execution) []valkey.ValkeyResult {
+	known := func(e execution) valkey.Completed {
+		return c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(e.keys))).Key(e.keys...).Arg(e.args...).Build()
+	}
+	var results []valkey.ValkeyResult
+	if len(what) == 1 {
+		results = []valkey.ValkeyResult{c.Do(ctx, known(what[0]))}
+	} else {
+		all := make([]valkey.Completed, len(what))
+		for i := range what {
+			all[i] = known(what[i])
+		}
+		results = c.DoMulti(ctx, all...)
+	}
+	for i := range results {
+		if err, ok := valkey.IsValkeyErr(results[i].Error()); ok && err.IsNoScript() {
+			e := what[i]
+			results[i] = c.Do(ctx, c.B().Eval().Script(s.text).Numkeys(int64(len(e.keys))).Key(e.keys...).Arg(e.args...).Build())
+		}
+	}
+	return results
+}
+
+// run runs a script at the store.
+func (l *link) run(ctx context.Context, u use, s *lua, keys, args []string) valkey.ValkeyResult {
+	return l.call(ctx, u, func(ctx context.Context, c valkey.Client) valkey.ValkeyResult {
+		return s.execute(ctx, c, execution{keys, args})[0]
+	})
+}
+
+// Call runs a script of somebody else's.
+func (s *Store) Call(ctx context.Context, text *store.Script, key string, args ...string) ([]int64, error) {
+	of, ok := s.scripts.Load(text)
+	if !ok {
+		of, _ = s.scripts.LoadOrStore(text, script(text.Text))
+	}
+	reply, err := s.link.run(ctx, useLimits, of.(*lua), []string{s.prefix + key}, args).AsIntSlice()
+	return reply, down(err)
+}
