@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
+	"github.com/besra-ml/besra/internal/store/valkey/iam"
 	"github.com/besra-ml/besra/internal/telemetry"
 	"github.com/besra-ml/besra/internal/telemetry/prometheus"
 	"github.com/besra-ml/besra/models"
@@ -32,5 +32,12 @@ func (shared) Open(ctx context.Context, o store.SharedOptions, m *telemetry.Stor
 }
 
 func (shared) IAM(user, region, cache string, serverless bool) (func(context.Context) (string, string, time.Time, error), error) {
-	return nil, errors.New("soon")
+	source, err := iam.New(iam.Options{User: user, Region: region, Cache: cache, Serverless: serverless})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (string, string, time.Time, error) {
+		password, renew, err := source.Token(ctx)
+		return user, password, renew, err
+	}, nil
 }

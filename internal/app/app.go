@@ -16,6 +16,7 @@ import (
 	"github.com/besra-ml/besra/internal/gateway"
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/listen"
+	"github.com/besra-ml/besra/internal/memo"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
@@ -43,6 +44,9 @@ type App struct {
 	history *history.History
 	shared  store.Shared  // nil: this process remembers by itself
 	shadow  *score.Shadow // nil: there are no challengers
+	memo    *memo.Memo    // nil: no model's rows are remembered
+	ghost   *memo.Ghost   // nil: nobody estimates what that would be worth
+	rates   rates         // of rows, for that estimate
 	gateway *gateway.Gateway
 	access  access
 	tls     *listen.TLS // nil: connections are not encrypted
@@ -98,6 +102,9 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		a.stage.Store(ready)
 	}
 	a.shadow = a.newShadow()
+	if err := a.openMemo(); err != nil {
+		return nil, err
+	}
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
 		Hasher:        a.hasher,
@@ -106,6 +113,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Recovering:    func() bool { return !a.recovered.Load() },
 		Scorer:        a.scorer(),
 		Shadow:        a.shadow.Status,
+		Memo:          a.memoStatus,
 		Metrics:       a.metrics,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
@@ -127,7 +135,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 // scorer stacks the scorers. A batch meets them from the last line up.
 func (a *App) scorer() score.Scorer {
 	late, closed := a.config.Limits.OnDeadline == "fallback", a.config.Replay.OnOutage == "closed"
-	s := score.Direct()                                        // margin, value, decision
+	s := score.Remembering(a.memo, a.ghost)                    // margin, value, decision; a row that is known is not predicted
 	s = score.Timely(s)                                        // what cannot be done in time is not begun
 	s = score.Recorded(s, a.history, a.shadow, a.log)          // row from history; event, answer and history become one record
 	s = score.Replayed(s, a.history.Kept(), closed, a.metrics) // a repeated event gets its first answer

@@ -105,7 +105,8 @@ type IAMConfig struct {
 
 // MemoConfig bounds what is remembered of rows.
 type MemoConfig struct {
-	Bytes int64
+	Bytes    int64
+	Estimate bool // what it would be worth is estimated
 }
 
 // LimitsConfig bounds what one request may ask for.
@@ -145,7 +146,7 @@ func Defaults() Config {
 		},
 		Replay: ReplayConfig{TTL: 24 * time.Hour, Bytes: 256 << 20, OnOutage: "open"},
 		Valkey: ValkeyConfig{Prefix: "besra", Deadline: 2 * time.Millisecond},
-		Memo:   MemoConfig{Bytes: 64 << 20},
+		Memo:   MemoConfig{Bytes: 64 << 20, Estimate: true},
 		Limits: LimitsConfig{
 			Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20,
 			Deadline: 100 * time.Millisecond, BatchDeadline: 10 * time.Second, OnDeadline: "fail", Concurrency: "adaptive",
@@ -217,6 +218,7 @@ func (c *Config) Settings() []Setting {
 		{"valkey.iam.serverless", boolean(&c.Valkey.IAM.Serverless), "the cache is an ElastiCache Serverless"},
 		{"valkey.deadline", duration(&c.Valkey.Deadline), "`time` that valkey has for a call"},
 		{"memo.bytes", size(&c.Memo.Bytes), "most memory of rows that were scored, of bundles that say memo: true, a `size`"},
+		{"memo.estimate", boolean(&c.Memo.Estimate), "estimate from a sample of rows how often they repeat, and what memo: true would be worth"},
 		{"unknown_features", choice(&c.UnknownFeatures, "refuse", "ignore"), "what becomes of features that the model does not have, refuse or ignore: a `word`"},
 		{"limits.body", size(&c.Limits.Body), "largest request body, a `size` such as 1MiB"},
 		{"limits.batch", count(&c.Limits.Batch), "most events in a batch, a `number`"},

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/telemetry"
 	"github.com/besra-ml/besra/internal/telemetry/prometheus"
 )
@@ -57,7 +59,19 @@ func testBackends() Backends {
 	return Backends{
 		Exporter: func(m *telemetry.Metrics) http.Handler { return prometheus.Handler(m) },
 		Demo:     os.DirFS(demoBundle),
+		Shared:   testShared{},
 	}
+}
+
+// testShared is the store that the binary links.
+type testShared struct{}
+
+func (testShared) Open(ctx context.Context, o store.SharedOptions, m *telemetry.Store) (store.Shared, error) {
+	return valkey.Open(ctx, o, m)
+}
+
+func (testShared) IAM(string, string, string, bool) (func(context.Context) (string, string, time.Time, error), error) {
+	return nil, errors.ErrUnsupported
 }
 
 // start serves these models, the demo when there are none, until the test ends.

@@ -143,6 +143,7 @@ func (a *App) tend(ctx context.Context) {
 		}
 		a.history.Store.Sweep(16)
 		a.history.Measure()
+		a.measureMemo(time.Now())
 		alarms.tell(a)
 		if a.history.Journal == nil {
 			continue

@@ -27,6 +27,7 @@ type Options struct {
 	Registry *registry.Registry
 	Scorer   score.Scorer
 	Shadow   func() []score.ShadowStatus // how challengers do; nil: there are none
+	Memo     func() MemoStatus           // what is remembered of rows; nil: nothing is told
 	Metrics  *telemetry.Metrics
 	Exporter http.Handler // serves GET /metrics; nil: 404
 	OpenAPI  []byte       // the document of GET /openapi.json

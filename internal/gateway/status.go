@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/memo"
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/score"
@@ -42,7 +45,64 @@ func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 			b = appendShadow(b, &s)
 		}
 	}
-	return writeJSON(w, http.StatusOK, append(b, `]}`...))
+	b = append(b, ']')
+	if g.Memo != nil {
+		b = appendMemo(b, g.Memo(), v.identity())
+	}
+	return writeJSON(w, http.StatusOK, append(b, '}'))
+}
+
+// A MemoStatus is what is remembered of rows, and what that is or would be worth.
+type MemoStatus struct {
+	memo.Stats
+	Models    []string // whose rows are remembered, name@version
+	Estimates []MemoEstimate
+}
+
+// A MemoEstimate is the worth of a memo of some size.
+type MemoEstimate struct {
+	memo.Estimate
+	Cores float64 // of processors that it would save; negative: that it would cost; NaN: nobody knows yet
+}
+
+func appendMemo(b []byte, s MemoStatus, id *identity.Identity) []byte {
+	o := object{b: b}
+	o.open("memo")
+	o.name("models")
+	o.b = append(o.b, '[')
+	for _, m := range s.Models {
+		if name, _, _ := strings.Cut(m, "@"); !id.Sees(name) {
+			continue
+		}
+		if o.b[len(o.b)-1] != '[' {
+			o.b = append(o.b, ',')
+		}
+		o.b = strictjson.AppendString(o.b, m)
+	}
+	o.b = append(o.b, ']')
+	o.int("hits", int64(s.Hits))
+	o.int("misses", int64(s.Misses))
+	o.int("collisions", int64(s.Collisions))
+	o.int("entries", int64(s.Entries))
+	o.int("bytes", s.Bytes)
+	o.int("evicted", int64(s.Evicted))
+	o.name("estimates")
+	o.b = append(o.b, '[')
+	for i, e := range s.Estimates {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b, o.first = append(o.b, '{'), true
+		o.int("rows", int64(e.Rows))
+		o.int("bytes", e.Bytes)
+		o.number("hit_ratio", e.HitRatio)
+		o.number("saved_cores", e.Cores)
+		o.int("sampled", int64(e.Sampled))
+		o.close()
+	}
+	o.b = append(o.b, ']')
+	o.close()
+	return o.b
 }
 
 // An object appends the members of a JSON object.

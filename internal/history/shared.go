@@ -103,6 +103,20 @@ func (h *History) commitShared(ctx context.Context, t *Turn, s Stream, e *featur
 	return nil
 }
 
+// rememberShared has the store know of an event without history, for its label.
+func (h *History) rememberShared(t *Turn, s Stream, time int64, said *Scored) error {
+	if s.Plan == nil {
+		return nil
+	}
+	k := h.known(s.Plan)
+	if k.outcomes < 0 {
+		return nil
+	}
+	op := appendText(binary.AppendVarint([]byte{partSaid}, time), []byte(nil))
+	t.plan = s.Plan
+	return h.change(context.Background(), t, []store.Ref{{Key: outcomeKey(said.Key, ofOutcome), Group: k.outcomes}}, nil, op)
+}
+
 // change carries one op out on all of refs, whose states are of the plan's groups.
 func (h *History) change(ctx context.Context, t *Turn, refs []store.Ref, groups []int, op []byte) error {
 	var l store.Lease
@@ -256,7 +270,7 @@ func (h *History) outcomeOf(ctx context.Context, t *Turn, ref []store.Ref) (o sh
 // markShared moves an event's mark in the histories that keep it and take labels.
 func (h *History) markShared(ctx context.Context, t *Turn, s Stream, r *Record, from, to int64) error {
 	kept, _, ok := readData(r.Data, s.Plan, &t.found)
-	if !ok {
+	if !ok || len(r.Data) == 0 {
 		return nil
 	}
 	k := h.known(s.Plan)

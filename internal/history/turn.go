@@ -163,7 +163,10 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 // Remember queues the record of an event that has an id and no history: features, or a row.
 func (h *History) Remember(t *Turn, s Stream, time int64, said *Scored) (position uint64, err error) {
 	r := said.record(s, time)
-	return h.queue(t, &r)
+	if position, err = h.queue(t, &r); err == nil && h.Shared != nil {
+		err = h.rememberShared(t, s, time, said)
+	}
+	return position, err
 }
 
 func (said *Scored) record(s Stream, time int64) Record {

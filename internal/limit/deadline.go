@@ -84,6 +84,11 @@ func (e *Estimate) For(rows int) time.Duration {
 	return 0
 }
 
+// Single returns how long work on a single row takes, as Observe has seen it; 0: nobody has.
+func (e *Estimate) Single() time.Duration {
+	return time.Duration(math.Float64frombits(e.perRow[0].Load()))
+}
+
 func (e *Estimate) ask(size int) float64 {
 	cell := &e.perRow[size]
 	perRow := math.Float64frombits(cell.Load())

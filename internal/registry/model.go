@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/limit"
+	"github.com/besra-ml/besra/internal/memo"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
@@ -41,6 +43,8 @@ type Model struct {
 
 	Counters *telemetry.Model
 	Pace     *limit.Estimate // how long rows take; nil: nobody asks
+	Memo     bool            // its margins may be remembered, as its bundle says
+	Scope    *memo.Scope     // what its rows are known by
 	Kept     *atomic.Value   // what a door keeps of the model, such as how its rows are read; it goes when the model goes
 
 	events  *feature.Definition
@@ -90,6 +94,8 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 		Labels: b.Model.Labels(), Output: b.Output,
 		Counters: m.Model(b.Name, strconv.Itoa(b.Version), names),
 		Pace:     new(limit.Estimate),
+		Memo:     b.Memo,
+		Scope:    scope(b),
 		events:   b.Events, shipped: b.Policy,
 	}
 	for i, f := range b.Features {
@@ -99,6 +105,21 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 	}
 	made.SetPolicy(p)
 	return made
+}
+
+// scope returns what a bundle's rows are known by: all of its files, and with them how rows are read and which
+// iterations score.
+func scope(b *bundle.Bundle) *memo.Scope {
+	var names []string
+	for _, c := range b.Columns() {
+		names = append(names, c.Name)
+	}
+	schema := sha256.Sum256(fmt.Appendf(nil, "%q", names))
+	s := memo.NewScope([]byte(b.Digest), schema[:], fmt.Sprintf("margins of %d iterations", b.Model.Iterations()))
+	if b.Model.Trees() == 0 {
+		return s.Literal() // what is no tree may tell 0 from -0
+	}
+	return s
 }
 
 // OutputChoice says, for a model without a selected output, what could be selected.

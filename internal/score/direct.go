@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/memo"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 )
@@ -12,11 +13,18 @@ import (
 // Direct returns the innermost scorer: rows become margins, values and decisions.
 func Direct() Scorer { return direct{} }
 
-type direct struct{}
+// Remembering is Direct that remembers the margins of rows, of models that say that they may be, and estimates what
+// that is worth for all. Either may be nil.
+func Remembering(m *memo.Memo, g *memo.Ghost) Scorer { return direct{m, g} }
 
-func (direct) Score(_ context.Context, b *Batch) error {
+type direct struct {
+	memo  *memo.Memo
+	ghost *memo.Ghost
+}
+
+func (s direct) Score(_ context.Context, b *Batch) error {
 	m := b.Model
-	if err := m.Engine.Margin64(b.Margins, b.Rows); err != nil {
+	if err := s.margins(b); err != nil {
 		return err
 	}
 	if err := m.Engine.Apply(b.Values, b.Margins); err != nil {

@@ -113,6 +113,9 @@ func (s *recorded) rows(ctx context.Context, b *Batch, i, j int) {
 		}
 		now := s.history.Now().UnixMilli() // it has no time of its own
 		position, err := s.history.Remember(&b.work.turn, b.stream(), now, said(b, k))
+		if errors.Is(err, store.ErrDown) && !s.history.Refuse {
+			err = nil // only its label will not be known
+		}
 		s.queued(e, b, entry{event: k, position: position}, err)
 	}
 }

@@ -18,6 +18,7 @@ type Metrics struct {
 	Replay   Replay
 	State    State
 	Store    Store
+	Memo     Memo
 	Journal  Journal
 	Labels   Labels
 	Access   Access
@@ -102,6 +103,7 @@ func New(o Options) *Metrics {
 	}
 	m.families = append(m.families, m.addState(counter, gauge, histogram(stageBounds()))...)
 	m.families = append(m.families, m.addShared(counter, gauge, histogram(stageBounds()))...)
+	m.families = append(m.families, m.addMemo(gauge)...)
 	m.families = append(m.families, m.addPerformance(gauge)...)
 	m.families = append(m.families, m.addAccess(counter, gauge)...)
 	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)

@@ -50,6 +50,7 @@ const (
 	tryFirst    = 20 * time.Millisecond  // from a cut to the first try
 	tryLast     = 500 * time.Millisecond // from one try to the next, in a long outage
 	connectTime = time.Second            // for a new connection
+	loginTime   = 4 * time.Second        // for a password to be made
 	renewAfter  = 3                      // tries in vain, and connections are made anew
 	sayEvery    = time.Minute            // how often the log tells of an outage that goes on
 )
@@ -161,7 +162,7 @@ func (l *link) connect(ctx context.Context) error {
 		c, err := valkey.NewClient(l.options)
 		done <- made{c, err}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, 2*connectTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*connectTime+loginTime)
 	defer cancel()
 	var m made
 	select {

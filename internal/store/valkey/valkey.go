@@ -101,7 +101,7 @@ func clientOptions(o store.SharedOptions) valkey.ClientOption {
 	c.ClusterOption.ShardsRefreshInterval = connectTime
 	if o.Login != nil {
 		c.AuthCredentialsFn = func(valkey.AuthCredentialsContext) (valkey.AuthCredentials, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), connectTime)
+			ctx, cancel := context.WithTimeout(context.Background(), loginTime)
 			defer cancel()
 			user, password, renew, err := o.Login(ctx)
 			return valkey.AuthCredentials{Username: user, Password: password, RefreshAfter: renew}, err

@@ -203,7 +203,7 @@ func TestHandler(t *testing.T) {
 			features[i] = fmt.Sprint("f", i)
 		}
 		m.Model("fraud", "3", features)
-		if lines := bytes.Count(first(scrape(t, Handler(m), "text/plain")), []byte("\n")); lines > 1200 {
+		if lines := bytes.Count(first(scrape(t, Handler(m), "text/plain")), []byte("\n")); lines > 1300 {
 			t.Errorf("%d lines", lines)
 		}
 	})

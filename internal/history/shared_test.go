@@ -1,0 +1,168 @@
+package history_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/entity"
+	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/outcome"
+	"github.com/besra-ml/besra/internal/rfc3339"
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/store/valkey"
+	"github.com/besra-ml/besra/internal/store/valkeytest"
+	"github.com/besra-ml/besra/internal/telemetry"
+	"github.com/besra-ml/besra/internal/tools/simulate"
+)
+
+// shared opens what a process has of the store at an address; "": it has its own.
+func shared(t *testing.T, p *feature.Plan, address string) *history.History {
+	t.Helper()
+	m := telemetry.New(telemetry.Options{})
+	o := history.Options{Store: store.NewMemory(store.Options{}), TTL: time.Hour, Metrics: m, Log: slog.New(slog.DiscardHandler)}
+	var err error
+	if o.Outcomes, err = outcome.Open(outcome.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if address != "" {
+		s, err := valkey.Open(t.Context(), store.SharedOptions{Addresses: []string{address}, Prefix: "besra", Deadline: time.Second}, &m.Store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Shared = s
+		ctx, cancel := context.WithCancel(context.Background())
+		var run sync.WaitGroup
+		run.Go(func() { s.Run(ctx) })
+		t.Cleanup(func() {
+			cancel()
+			run.Wait()
+			s.Close()
+		})
+	}
+	h := history.New(o)
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.Attach("fraud", p)
+	return h
+}
+
+// A paid payment is a line of a simulation.
+type paid struct {
+	at             int64
+	card, terminal string
+	amount         float64
+	fraud          bool
+}
+
+// simulated returns the first n payments of a simulation, in the order of time.
+func simulated(t *testing.T, n int) []paid {
+	t.Helper()
+	o := simulate.Defaults()
+	o.Days = n/9000 + 1
+	var text bytes.Buffer
+	if _, err := simulate.Write(t.Context(), &text, o, nil); err != nil {
+		t.Fatal(err)
+	}
+	var all []paid
+	for line := range bytes.Lines(text.Bytes()[bytes.IndexByte(text.Bytes(), '\n')+1:]) {
+		cells := bytes.Split(bytes.TrimSpace(line), []byte(","))
+		p := paid{card: string(cells[2]), terminal: string(cells[3]), fraud: string(cells[5]) == "fraud"}
+		p.at, _ = rfc3339.Parse(cells[1])
+		if _, err := fmt.Sscan(string(cells[4]), &p.amount); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < n {
+		t.Fatalf("%d payments, want %d", len(all), n)
+	}
+	return all[:n]
+}
+
+// Two hundred thousand payments, with labels, make the same rows bit for bit from a process's own memory and from a
+// shared store, whichever of two processes asks.
+func TestASharedStoreGivesTheSameBits(t *testing.T) {
+	n := 200_000
+	if testing.Short() {
+		n = 20_000
+	}
+	b, err := bundle.Read(os.DirFS("../../models/fraud/1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := feature.NewPlan([]*feature.Definition{b.Events})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := plan.Program(b.Events, b.Columns())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := valkeytest.Start(t)
+	alone := shared(t, plan, "")
+	two := []*history.History{shared(t, plan, server.Addr()), shared(t, plan, server.Addr())}
+	stream := history.Stream{Model: "fraud", Plan: plan}
+	hasher := entity.NewHasher([]byte("0123456789abcdef"))
+	var turns [2]history.Turn
+	var rows [2][]float64
+	var event feature.Event
+	marked := 0
+	for i, p := range simulated(t, n) {
+		event.Reset(plan)
+		event.Time = p.at
+		event.Hashes[plan.Field("card")] = feature.Hash(hasher.Hash("card", []byte(p.card)))
+		event.Hashes[plan.Field("terminal")] = feature.Hash(hasher.Hash("terminal", []byte(p.terminal)))
+		event.Numbers[plan.Field("amount")] = p.amount
+		said := &history.Scored{Version: 1}
+		if p.fraud || i%50 == 0 {
+			said.HasID, said.Key = true, store.Key(hasher.Event("", "fraud", fmt.Append(nil, i)))
+		}
+		for k, h := range []*history.History{alone, two[i%2]} {
+			id := &said.Key
+			if !said.HasID {
+				id = nil
+			}
+			turn := &turns[k]
+			if err := h.Announce(t.Context(), turn, stream, &event, id); err != nil {
+				t.Fatal(err)
+			}
+			rows[k] = append(rows[k][:0], make([]float64, len(b.Columns()))...)
+			program.Row(rows[k], &event, turn.States, &turn.Work)
+			if _, _, err := h.Commit(t.Context(), turn, stream, &event, said); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for c := range rows[0] {
+			if math.Float64bits(rows[0][c]) != math.Float64bits(rows[1][c]) {
+				t.Fatalf("payment %d, column %s: %v alone, %v shared", i, b.Columns()[c].Name, rows[0][c], rows[1][c])
+			}
+		}
+		if !said.HasID {
+			continue
+		}
+		label := outcome.Genuine
+		if p.fraud {
+			label = outcome.Fraud
+			marked++
+		}
+		for k, h := range []*history.History{alone, two[(i+1)%2]} {
+			change := []history.Relabel{{Stream: stream, Key: said.Key, Label: label, At: p.at + day}}
+			if err := h.Label(t.Context(), &turns[k], change); err != nil || change[0].Became != history.Known {
+				t.Fatalf("the label of payment %d is %v, %v", i, change[0].Became, err)
+			}
+		}
+	}
+	t.Logf("%d payments, %d of them fraud", n, marked)
+}
