@@ -43,25 +43,22 @@ func runConfig(_ context.Context, e *environ, v *verb, args []string) error {
 // settingsFile writes settings as YAML: "limits.body" becomes a body below limits.
 func settingsFile(c app.Config, from app.Origins) string {
 	var b strings.Builder
-	section := ""
+	var sections []string // that are open
 	for _, s := range c.Settings() {
-		parent, name, nested := strings.Cut(s.Name, ".")
-		if !nested {
-			parent, name = "", s.Name
+		path := strings.Split(s.Name, ".")
+		parents, name := path[:len(path)-1], path[len(path)-1]
+		for i, parent := range parents {
+			if i >= len(sections) || sections[i] != parent {
+				fmt.Fprintf(&b, "%s%s:\n", strings.Repeat("  ", i), parent)
+				sections = append(sections[:i:i], parent)
+			}
 		}
-		if parent != section && parent != "" {
-			fmt.Fprintf(&b, "%s:\n", parent)
-		}
-		section = parent
-		indent := ""
-		if nested {
-			indent = "  "
-		}
+		sections = sections[:len(parents)]
 		value := s.Value.String()
 		if s.Plain() {
 			value = plain(value)
 		}
-		line := strings.TrimRight(indent+name+": "+value, " ")
+		line := strings.TrimRight(strings.Repeat("  ", len(parents))+name+": "+value, " ")
 		if o := from[s.Name]; o != "" {
 			line = fmt.Sprintf("%-40s # %s", line, o)
 		}

@@ -71,6 +71,9 @@ func keyLimits(k *auth.Entry) string {
 	if k.Limits.Concurrent > 0 {
 		all = append(all, fmt.Sprintf("%d at once", k.Limits.Concurrent))
 	}
+	if quota := k.Limits.Quota.String(); quota != "" {
+		all = append(all, quota)
+	}
 	if k.Priority == identity.Batch {
 		all = append(all, "batch")
 	}

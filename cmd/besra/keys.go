@@ -23,7 +23,7 @@ shown when it is made, and never again. create makes the file where there is non
 
   besra keys create --name shop-eu --scope score                           prints the key
   besra keys create --name shop-eu --scope score,explain --tenant eu --model fraud --rate 500 --burst 1000 --expires 90d
-  besra keys create --name nightly --scope score --priority batch --concurrent 8
+  besra keys create --name nightly --scope score --priority batch --concurrent 8 --quota 100000/day
   besra keys create --name mesh-eu --scope score --certificate spiffe://shop/eu     a TLS client certificate has no key
   besra keys list
   besra keys list --json | jq .keys[].state
@@ -41,7 +41,7 @@ type keysJob struct {
 	entry             auth.Entry
 	scopes, models    words
 	burst, concurrent int
-	priority          string
+	quota, priority   string
 	expires, overlap  string
 	json              bool
 	file              auth.File
@@ -71,6 +71,7 @@ func (j *keysJob) add(fs *flag.FlagSet) {
 	fs.Float64Var(&j.entry.Limits.Rate, "rate", 0, "create: most requests a second, a `number` (default: no limit)")
 	fs.IntVar(&j.burst, "burst", 0, "create: most requests at once after a pause, a `number`; with --rate")
 	fs.IntVar(&j.concurrent, "concurrent", 0, "create: most requests in flight, a `number` (default: no limit)")
+	fs.StringVar(&j.quota, "quota", "", "create: most requests in a day or month of UTC, a `quota` such as 100000/day (default: no limit)")
 	fs.StringVar(&j.priority, "priority", "interactive", "create: who yields first, interactive or batch: a `word`")
 	fs.StringVar(&j.expires, "expires", "", "create: the `time` after which it is no longer good, such as 90d (default: never)")
 	fs.StringVar(&j.entry.Certificate, "certificate", "", "create: no key, but the `name` in a TLS client certificate: its subject, common name, or a DNS name, URI or e-mail address")
@@ -179,6 +180,11 @@ func (j *keysJob) parse(fs *flag.FlagSet) error {
 		return err
 	}
 	e.Limits.Burst, e.Limits.Concurrent = j.burst, j.concurrent
+	if j.quota != "" {
+		if e.Limits.Quota, err = identity.ParseQuota(j.quota); err != nil {
+			return usagef("--quota %q: %v", j.quota, err)
+		}
+	}
 	switch j.priority {
 	case "interactive":
 	case "batch":

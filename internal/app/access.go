@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/listen"
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // access is who may ask, and how much: what is behind the one admission of all doors.
@@ -17,6 +20,7 @@ type access struct {
 	keys      *auth.Watcher // nil: there are none
 	tokens    *auth.JWT     // nil: none are taken
 	crowded   func() bool   // there is more to do than can be done
+	shared    *limit.Shared // nil: rates and quotas are this process's own
 }
 
 // openAccess reads certificates and keys and prepares to verify tokens.
@@ -47,12 +51,30 @@ func (a *App) openAccess() (err error) {
 		}
 		o.Tokens = a.access.tokens
 	}
-	limiter, err := limit.New(limit.Options{Concurrency: c.Limits.Concurrency, Models: c.Limits.Models, Metrics: m})
+	lo := limit.Options{Concurrency: c.Limits.Concurrency, Models: c.Limits.Models, Metrics: m}
+	if a.shared != nil {
+		if a.access.shared, err = limit.NewShared(limit.SharedOptions{Bank: bank(a.shared), Log: a.log}); err != nil {
+			return err
+		}
+		lo.Buckets, lo.Quotas = a.access.shared, a.access.shared
+	}
+	limiter, err := limit.New(lo)
 	if err != nil {
 		return err
 	}
 	a.access.admission, a.access.crowded = admit.New(auth.New(o), limiter, m), limiter.Crowded
 	return nil
+}
+
+// bank is where processes share rates and quotas.
+func bank(s store.Shared) limit.Bank {
+	scripts := map[string]*store.Script{}
+	for _, text := range []string{limit.LeaseScript, limit.QuotaScript, limit.PeersScript} {
+		scripts[text] = &store.Script{Text: text}
+	}
+	return limit.ValkeyBank(func(ctx context.Context, script, key string, args ...string) ([]int64, error) {
+		return s.Call(ctx, scripts[script], key, args...)
+	}, rand.Text())
 }
 
 // watch keeps keys and issuers' keys up to date until ctx ends.
@@ -63,4 +85,17 @@ func (c *access) watch(ctx context.Context, team *sync.WaitGroup) {
 	if c.tokens != nil {
 		team.Go(func() { c.tokens.Run(ctx) })
 	}
+	if c.shared != nil {
+		team.Go(func() { c.shared.Run(ctx) })
+	}
+}
+
+// measure brings the gauges of shared limits up to date.
+func (c *access) measure(m *telemetry.Store) {
+	if c.shared == nil {
+		return
+	}
+	s := c.shared.Stats()
+	m.Peers.Set(float64(s.Peers))
+	m.Alone.Set(float64(s.Alone))
 }

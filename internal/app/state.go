@@ -144,6 +144,7 @@ func (a *App) tend(ctx context.Context) {
 		a.history.Store.Sweep(16)
 		a.history.Measure()
 		a.measureMemo(time.Now())
+		a.access.measure(&a.metrics.Store)
 		alarms.tell(a)
 		if a.history.Journal == nil {
 			continue

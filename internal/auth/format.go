@@ -56,6 +56,9 @@ func (e *Entry) append(b []byte) []byte {
 	}
 	count("burst", e.Limits.Burst)
 	count("concurrent", e.Limits.Concurrent)
+	if e.Limits.Quota != (identity.Quota{}) {
+		add("quota", e.Limits.Quota.String())
+	}
 	if e.Priority == identity.Batch {
 		add("priority", "batch")
 	}

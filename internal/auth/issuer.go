@@ -54,6 +54,7 @@ const (
 //     rate: 500
 //     burst: 1000
 //     concurrent: 64
+//     quota: 100000/day
 //     priority: batch
 func ReadIssuers(n strictyaml.Node) ([]Issuer, error) {
 	if n.IsNull() {
@@ -88,6 +89,7 @@ func readIssuer(n strictyaml.Node) (Issuer, error) {
 		"rate":       readRate(&i.Limits.Rate),
 		"burst":      readCount(&i.Limits.Burst),
 		"concurrent": readCount(&i.Limits.Concurrent),
+		"quota":      readQuota(&i.Limits.Quota),
 		"priority":   readPriority(&i.Priority),
 	})
 	if err != nil {
@@ -258,6 +260,19 @@ func readCount(p *int) strictyaml.Reader {
 	}
 }
 
+func readQuota(p *identity.Quota) strictyaml.Reader {
+	return func(n strictyaml.Node) error {
+		text, err := n.Text()
+		if err != nil {
+			return err
+		}
+		if *p, err = identity.ParseQuota(text); err != nil {
+			return n.Errorf("%w, not %.40q", err, text)
+		}
+		return nil
+	}
+}
+
 func readPriority(p *identity.Priority) strictyaml.Reader {
 	return func(n strictyaml.Node) error {
 		switch text, err := n.Text(); {
@@ -311,6 +326,9 @@ func (i *Issuer) format() string {
 	}
 	if i.Limits.Concurrent > 0 {
 		add("concurrent", strconv.Itoa(i.Limits.Concurrent))
+	}
+	if i.Limits.Quota != (identity.Quota{}) {
+		add("quota", i.Limits.Quota.String())
 	}
 	if i.Priority == identity.Batch {
 		add("priority", "batch")

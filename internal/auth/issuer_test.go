@@ -36,6 +36,7 @@ func TestIssuersAreRead(t *testing.T) {
   rate: 0.5
   burst: 1000
   concurrent: 64
+  quota: 2000000/month
   priority: batch
 - {issuer: "https://other.example.com/", audience: besra, scopes: {claim: "", only: [score]}, priority: interactive}
 `)
@@ -54,7 +55,7 @@ func TestIssuersAreRead(t *testing.T) {
 			Only:  identity.Score | identity.Explain,
 		},
 		Tenant: "tenant", Models: "https://example.com/models",
-		Limits: identity.Limits{Rate: 0.5, Burst: 1000, Concurrent: 64}, Priority: identity.Batch,
+		Limits: identity.Limits{Rate: 0.5, Burst: 1000, Concurrent: 64, Quota: identity.Quota{Requests: 2_000_000, Per: identity.Month}}, Priority: identity.Batch,
 	}, {
 		URL: "https://other.example.com/", Audience: "besra", Algorithms: []string{"RS256", "ES256"}, Leeway: 30 * time.Second,
 		Scopes: auth.ScopeClaim{Only: identity.Score},
@@ -115,6 +116,7 @@ func TestIssuersAreRefused(t *testing.T) {
 		"no rate":                       {good + "  rate: 0\n", "besra.yaml:3: [0].rate: want requests a second"},
 		"a burst of nothing":            {good + "  burst: 0\n", "besra.yaml:3: [0].burst: want a whole number from 1"},
 		"a negative number in flight":   {good + "  concurrent: -1\n", "besra.yaml:3: [0].concurrent: want a whole number from 1"},
+		"a quota without a period":      {good + "  quota: 100\n", `besra.yaml:3: [0].quota: want requests a day or a month, such as 100000/day, not "100"`},
 		"a priority that is none":       {good + "  priority: high\n", `besra.yaml:3: [0].priority: want interactive or batch, not "high"`},
 		"a member that stands twice":    {good + "  audience: other\n", "besra.yaml:3: "},
 		"a second issuer that is wrong": {good + "- issuer: https://b.example.com\n  audience: besra\n  burst: x\n", "besra.yaml:5: [1].burst: "},
@@ -191,6 +193,9 @@ func anIssuer(r *rand.Rand, n int) auth.Issuer {
 	}
 	if maybe() {
 		i.Limits = identity.Limits{Rate: r.ExpFloat64() * 1e3, Burst: 1 + r.IntN(1e9), Concurrent: 1 + r.IntN(1e9)}
+	}
+	if maybe() {
+		i.Limits.Quota = identity.Quota{Requests: 1 + r.IntN(identity.MaxQuota), Per: identity.Period(1 + r.IntN(2))}
 	}
 	if maybe() {
 		i.Priority = identity.Batch

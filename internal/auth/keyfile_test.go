@@ -29,6 +29,7 @@ keys:
     rate: 0.5
     burst: 1000
     concurrent: 64
+    quota: 100000/day
     priority: batch
     created: 2026-11-26T17:00:00Z
     expires: 2027-02-24T17:00:00Z
@@ -53,7 +54,7 @@ func TestAFileIsReadAsItIsWritten(t *testing.T) {
 	second[0] = 0x10
 	want := []auth.Entry{{
 		ID: "k7f3q9x2", Name: "shop-eu", Tenant: "eu", Scopes: identity.Score | identity.Explain, Models: []string{"fraud"},
-		Limits: identity.Limits{Rate: 0.5, Burst: 1000, Concurrent: 64}, Priority: identity.Batch,
+		Limits: identity.Limits{Rate: 0.5, Burst: 1000, Concurrent: 64, Quota: identity.Quota{Requests: 100_000, Per: identity.Day}}, Priority: identity.Batch,
 		Created: start, Expires: start.Add(90 * 24 * time.Hour), Revoked: start.Add(28*24*time.Hour + 250*time.Millisecond),
 		Secrets: []auth.Secret{{SHA256: sum, Created: start, Expires: start.Add(24 * time.Hour)}, {SHA256: second, Created: start}},
 	}, {
@@ -78,7 +79,7 @@ func TestAFileThatIsWrongIsRefusedByItsLine(t *testing.T) {
 		{"k7f3q9x2", "abc", `keys.yaml:4: keys[0].id: want an id`},
 		{"k7f3q9x2", strings.Repeat("a", 33), `keys.yaml:4: keys[0].id: want an id`},
 		{"- id: k7f3q9x2\n    name", "- name", "keys.yaml:4: keys[0]: id is missing"},
-		{`"12345678"`, "k7f3q9x2", "keys.yaml:19: keys[1]: id k7f3q9x2 stands twice, on line 4 as well"},
+		{`"12345678"`, "k7f3q9x2", "keys.yaml:20: keys[1]: id k7f3q9x2 stands twice, on line 4 as well"},
 		{"name: shop-eu", "name: besra_kaaaaaaa_" + strings.Repeat("S", 43), "keys.yaml:5: keys[0].name: want a name: 1 to 100 characters that can be printed, and no key"},
 		{"k7f3q9x2", "besra_kaaaaaaa_" + strings.Repeat("S", 43), "keys.yaml:4: keys[0].id: want an id: 4 to 32 of a-z and 0-9, and no key"},
 		{"name: shop-eu", `name: ""`, "keys.yaml:5: keys[0].name: want a name"},
@@ -98,21 +99,23 @@ func TestAFileThatIsWrongIsRefusedByItsLine(t *testing.T) {
 		{"rate: 0.5", "rate: high", `keys.yaml:9: keys[0].rate: want a number, not "high"`},
 		{"    rate: 0.5\n", "", "keys.yaml:4: keys[0]: burst: bounds nothing without a rate"},
 		{"burst: 1000", "burst: -1", "keys.yaml:10: keys[0].burst: want a whole number from 1"},
-		{"priority: batch", "priority: low", "keys.yaml:12: keys[0].priority: want interactive or batch"},
+		{"quota: 100000/day", "quota: 100000", `keys.yaml:12: keys[0].quota: want requests a day or a month, such as 100000/day, not "100000"`},
+		{"quota: 100000/day", "quota: 0/day", `keys.yaml:12: keys[0].quota: want requests a day`},
+		{"priority: batch", "priority: low", "keys.yaml:13: keys[0].priority: want interactive or batch"},
 		{"    created: 2026-11-26T17:00:00Z\n    expires", "    expires", "keys.yaml:4: keys[0]: created is missing"},
-		{"expires: 2027-02-24T17:00:00Z", "expires: 2027-02-24", `keys.yaml:14: keys[0].expires: want a time such as 2026-11-26T17:00:00Z, not "2027-02-24"`},
-		{"expires: 2027-02-24T17:00:00Z", "expires: 2027-02-30T17:00:00Z", `keys.yaml:14: keys[0].expires: want a time`},
-		{"revoked: 2026-12-24T17:00:00.250Z", "revoked: true", `keys.yaml:15: keys[0].revoked: want a time such as 2026-11-26T17:00:00Z, not "true"`},
-		{"sha256: 001", "sha256: 01", "keys.yaml:17: keys[0].secrets[0].sha256: want 64 hexadecimal digits"},
-		{"sha256: 001", "sha256: 00001", "keys.yaml:17: keys[0].secrets[0].sha256: want 64 hexadecimal digits"},
-		{"sha256: 001", "sha256: x01", "keys.yaml:17: keys[0].secrets[0].sha256: want 64 hexadecimal digits"},
-		{"sha256: 00", "sha256: 10", "keys.yaml:16: keys[0].secrets: the two secrets are the same"},
-		{", expires: 2026-11-27T17:00:00Z}", "}\n      - {created: 2026-11-26T17:00:00Z}", "keys.yaml:18: keys[0].secrets[1]: sha256 is missing"},
-		{", created: 2026-11-26T17:00:00Z}", "}", "keys.yaml:18: keys[0].secrets[1]: created is missing"},
-		{"      - {sha256: 101", "      - {sha256: 201" + strings.Repeat("0", 61) + ", created: 2026-11-26T17:00:00Z}\n      - {sha256: 101", "keys.yaml:19: keys[0].secrets[2]: more than 2 secrets"},
-		{"certificate: \"spiffe://shop/eu\"", "secrets: []", "keys.yaml:23: keys[1].secrets: no secret is named"},
-		{"    certificate: \"spiffe://shop/eu\"\n", "", "keys.yaml:19: keys[1]: neither secrets nor a certificate"},
-		{"    certificate:", "    secrets: [{sha256: \"" + strings.Repeat("0", 64) + "\", created: 2026-11-26T17:00:00Z}]\n    certificate:", "keys.yaml:19: keys[1]: secrets and a certificate"},
+		{"expires: 2027-02-24T17:00:00Z", "expires: 2027-02-24", `keys.yaml:15: keys[0].expires: want a time such as 2026-11-26T17:00:00Z, not "2027-02-24"`},
+		{"expires: 2027-02-24T17:00:00Z", "expires: 2027-02-30T17:00:00Z", `keys.yaml:15: keys[0].expires: want a time`},
+		{"revoked: 2026-12-24T17:00:00.250Z", "revoked: true", `keys.yaml:16: keys[0].revoked: want a time such as 2026-11-26T17:00:00Z, not "true"`},
+		{"sha256: 001", "sha256: 01", "keys.yaml:18: keys[0].secrets[0].sha256: want 64 hexadecimal digits"},
+		{"sha256: 001", "sha256: 00001", "keys.yaml:18: keys[0].secrets[0].sha256: want 64 hexadecimal digits"},
+		{"sha256: 001", "sha256: x01", "keys.yaml:18: keys[0].secrets[0].sha256: want 64 hexadecimal digits"},
+		{"sha256: 00", "sha256: 10", "keys.yaml:17: keys[0].secrets: the two secrets are the same"},
+		{", expires: 2026-11-27T17:00:00Z}", "}\n      - {created: 2026-11-26T17:00:00Z}", "keys.yaml:19: keys[0].secrets[1]: sha256 is missing"},
+		{", created: 2026-11-26T17:00:00Z}", "}", "keys.yaml:19: keys[0].secrets[1]: created is missing"},
+		{"      - {sha256: 101", "      - {sha256: 201" + strings.Repeat("0", 61) + ", created: 2026-11-26T17:00:00Z}\n      - {sha256: 101", "keys.yaml:20: keys[0].secrets[2]: more than 2 secrets"},
+		{"certificate: \"spiffe://shop/eu\"", "secrets: []", "keys.yaml:24: keys[1].secrets: no secret is named"},
+		{"    certificate: \"spiffe://shop/eu\"\n", "", "keys.yaml:20: keys[1]: neither secrets nor a certificate"},
+		{"    certificate:", "    secrets: [{sha256: \"" + strings.Repeat("0", 64) + "\", created: 2026-11-26T17:00:00Z}]\n    certificate:", "keys.yaml:20: keys[1]: secrets and a certificate"},
 		{"keys:", "besra: 1\nkeys:", "keys.yaml:3: "},
 		{"keys:", "key:", `keys.yaml:3: unknown member "key", did you mean "keys"?`},
 	} {
@@ -284,6 +287,7 @@ func TestAnEntryThatWouldBeWrongIsNotMade(t *testing.T) {
 		"100 at most": {Name: "a", Scopes: identity.Score, Models: make([]string, 101)},
 		"rate":        {Name: "a", Scopes: identity.Score, Limits: identity.Limits{Rate: -1}},
 		"burst":       {Name: "a", Scopes: identity.Score, Limits: identity.Limits{Burst: 1}},
+		"quota":       {Name: "a", Scopes: identity.Score, Limits: identity.Limits{Quota: identity.Quota{Requests: 1}}},
 		"certificate": {Name: "a", Scopes: identity.Score, Certificate: "a\n"},
 	} {
 		if _, _, err := f.Create(t.Context(), e); err == nil || !strings.Contains(err.Error(), want) {

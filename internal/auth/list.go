@@ -21,6 +21,7 @@ type Listed struct {
 	Rate        float64        `json:"rate,omitempty"`
 	Burst       int            `json:"burst,omitempty"`
 	Concurrent  int            `json:"concurrent,omitempty"`
+	Quota       string         `json:"quota,omitempty"`
 	Priority    string         `json:"priority"`
 	Created     time.Time      `json:"created"`
 	Expires     time.Time      `json:"expires,omitzero"`
@@ -43,7 +44,8 @@ func ListOf(all []Entry, now time.Time) List {
 		k := &all[i]
 		one := Listed{
 			ID: k.ID, Name: k.Name, Tenant: k.Tenant, Scopes: k.Scopes.Names(), Models: k.Models,
-			Rate: k.Limits.Rate, Burst: k.Limits.Burst, Concurrent: k.Limits.Concurrent, Priority: "interactive",
+			Rate: k.Limits.Rate, Burst: k.Limits.Burst, Concurrent: k.Limits.Concurrent,
+			Quota: k.Limits.Quota.String(), Priority: "interactive",
 			Created: k.Created, Expires: k.Expires, Revoked: k.Revoked, State: k.State(now), Certificate: k.Certificate,
 		}
 		if k.Priority == identity.Batch {

@@ -94,6 +94,7 @@ func readEntry(n strictyaml.Node) (Entry, error) {
 		"rate":        readRate(&e.Limits.Rate),
 		"burst":       readCount(&e.Limits.Burst),
 		"concurrent":  readCount(&e.Limits.Concurrent),
+		"quota":       readQuota(&e.Limits.Quota),
 		"priority":    readPriority(&e.Priority),
 		"created":     readTime(&e.Created),
 		"expires":     readTime(&e.Expires),
@@ -149,6 +150,8 @@ func (e *Entry) Check() error {
 		return errors.New("burst: want a whole number from 1 to 1000000000")
 	case e.Limits.Concurrent < 0 || e.Limits.Concurrent > 1e9:
 		return errors.New("concurrent: want a whole number from 1 to 1000000000")
+	case e.Limits.Quota != identity.Quota{} && !isQuota(e.Limits.Quota):
+		return fmt.Errorf("quota: %w", identity.ErrQuota)
 	case e.Limits.Burst > 0 && e.Limits.Rate == 0:
 		return errors.New("burst: bounds nothing without a rate")
 	case e.Certificate != "" && !isCertificate(e.Certificate):
@@ -199,6 +202,12 @@ func isTenant(s string) bool {
 
 func isModel(s string) bool {
 	return s != "" && len(s) <= maxModel && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// isQuota reports whether the quota reads back as it is.
+func isQuota(q identity.Quota) bool {
+	back, err := identity.ParseQuota(q.String())
+	return err == nil && back == q
 }
 
 func isCertificate(s string) bool { return s != "" && len(s) <= maxCertificate && isPrintable(s) }

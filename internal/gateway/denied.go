@@ -48,6 +48,10 @@ func (g *Gateway) refusal(ctx context.Context, err error) *problem.Problem {
 		p := problem.RateLimited.Of("", err.Error())
 		p.RetryAfter = 1
 		return p
+	case errors.Is(err, limit.ErrQuota):
+		p := problem.QuotaExceeded.Of("", err.Error())
+		p.RetryAfter = 1
+		return p
 	case errors.Is(err, limit.ErrOverload):
 		return problem.Overloaded.Of("", err.Error())
 	}

@@ -39,7 +39,7 @@ func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a a
 	}
 	err := g.Admission.Admit(r.Context(), c, &v.ticket)
 	*c = admit.Call{}
-	if q := v.ticket.Quota(); q.Rate > 0 {
+	if q := v.ticket.Quota(); q.Told() {
 		tellQuota(w.Header(), q)
 	}
 	if err == nil {

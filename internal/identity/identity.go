@@ -28,6 +28,7 @@ type Limits struct {
 	Rate       float64 // requests a second
 	Burst      int     // requests at once, after a pause
 	Concurrent int     // requests in flight
+	Quota      Quota   // requests in a period
 }
 
 // Priority says who yields first when there is more to do than can be done.

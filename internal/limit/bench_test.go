@@ -1,7 +1,9 @@
 package limit
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +21,31 @@ func many() []*identity.Identity {
 		}
 	}
 	return ids
+}
+
+// withQuotas are the same, with a quota as well.
+func withQuotas() []*identity.Identity {
+	ids := many()
+	for _, id := range ids {
+		id.Limits.Quota = identity.Quota{Requests: identity.MaxQuota, Per: identity.Month}
+	}
+	return ids
+}
+
+// newFleetLimiter is a limiter that shares limits by a bank in this process.
+func newFleetLimiter(tb testing.TB) *Limiter {
+	tb.Helper()
+	s, err := NewShared(SharedOptions{Bank: newMemoryBank(3, 0)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var team sync.WaitGroup
+	team.Go(func() { s.Run(ctx) })
+	tb.Cleanup(func() { stop(); team.Wait() })
+	l := newLimiter(tb, "off", 0)
+	l.buckets, l.quotas = s, s
+	return l
 }
 
 func newLimiter(tb testing.TB, concurrency string, work time.Duration) *Limiter {
@@ -61,6 +88,22 @@ func TestAdmittingAllocatesNothing(t *testing.T) {
 			t.Errorf("%v allocations for work of %v", n, work)
 		}
 	}
+	for name, l := range map[string]*Limiter{"alone": newLimiter(t, "off", 0), "shared": newFleetLimiter(t)} {
+		ids := withQuotas()
+		for range 20 { // tokens are held
+			for _, id := range ids {
+				l.once(t, id, time.Now(), 0)
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+		i := 0
+		if n := testing.AllocsPerRun(1000, func() {
+			l.once(t, ids[i%len(ids)], time.Now(), 0)
+			i++
+		}); n != 0 {
+			t.Errorf("%v allocations with a quota, %s", n, name)
+		}
+	}
 	q, buf := Quota{Rate: 500, Burst: 1000, Remaining: 999}, make([]byte, 0, 64)
 	if n := testing.AllocsPerRun(100, func() { buf = q.AppendRateLimit(q.AppendPolicy(buf[:0])) }); n != 0 {
 		t.Errorf("%v allocations for the headers", n)
@@ -92,6 +135,28 @@ func BenchmarkAdmitAndRelease(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				now := time.Now()
 				l.once(b, c.ids[i%len(c.ids)], now, c.work)
+			}
+		})
+	}
+}
+
+// BenchmarkAdmitWhereLimitsAreShared cycles identities with rate and quota, by a bank in this process that answers at
+// once: what leases take is in it.
+func BenchmarkAdmitWhereLimitsAreShared(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		ids  []*identity.Identity
+		l    *Limiter
+	}{
+		{"rate/alone", many(), newLimiter(b, "off", 0)},
+		{"rate/shared", many(), newFleetLimiter(b)},
+		{"rate-and-quota/alone", withQuotas(), newLimiter(b, "off", 0)},
+		{"rate-and-quota/shared", withQuotas(), newFleetLimiter(b)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				c.l.once(b, c.ids[i%len(c.ids)], time.Now(), 0)
 			}
 		})
 	}

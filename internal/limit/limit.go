@@ -1,8 +1,8 @@
 // Package limit is how much may be asked for: by one identity, of one model, and by all together.
 //
-// What an identity was promised is a rate with a burst and a number of requests in flight; what a model can bear is
-// a number of requests in flight; what all may ask for is what can be worked off in time, which the door finds out
-// by itself. Whoever is let in holds a [Permit] and gives it back.
+// What an identity was promised is a rate with a burst, a number of requests in flight, and a quota; what a model
+// can bear is a number of requests in flight; what all may ask for is what can be worked off in time, which the door
+// finds out by itself. Whoever is let in holds a [Permit] and gives it back.
 package limit
 
 import (
@@ -23,6 +23,7 @@ var (
 	ErrRate       = errors.New("more requests a second than were agreed")
 	ErrConcurrent = errors.New("more requests in flight than were agreed")
 	ErrModel      = errors.New("more requests in flight for the model than it is given")
+	ErrQuota      = errors.New("more requests in this day or month than were agreed")
 	ErrOverload   = errors.New("more to do than can be done in time")
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	Target      time.Duration  // longest wait at the door while more is asked for than can be done; 0: 2 ms
 	Burst       time.Duration  // longest wait at the door before that is known; 0: 30 ms
 	Buckets     Buckets        // where rates are kept; nil: in this process
+	Quotas      Quotas         // where quotas are counted; nil: in this process
 	Metrics     *telemetry.Access
 	Now         func() time.Time // nil: time.Now
 }
@@ -40,6 +42,7 @@ type Options struct {
 // A Limiter lets requests in, or not. Its methods may be called from many goroutines.
 type Limiter struct {
 	buckets Buckets
+	quotas  Quotas
 	flights *flights
 	long    *flights // long work, by identity
 	models  map[string]*model
@@ -67,9 +70,12 @@ func New(o Options) (*Limiter, error) {
 	if o.Metrics == nil {
 		return nil, errors.New("limit: no metrics")
 	}
-	l := &Limiter{buckets: o.Buckets, flights: newFlights(mostKept), long: newFlights(mostKept), models: map[string]*model{}, metrics: o.Metrics}
+	l := &Limiter{buckets: o.Buckets, quotas: o.Quotas, flights: newFlights(mostKept), long: newFlights(mostKept), models: map[string]*model{}, metrics: o.Metrics}
 	if l.buckets == nil {
 		l.buckets = newBuckets(mostKept)
+	}
+	if l.quotas == nil {
+		l.quotas = newCounts(mostKept)
 	}
 	for name, most := range o.Models {
 		if most < 1 {
@@ -118,13 +124,16 @@ type Permit struct {
 	flight  *flight // of the identity; nil: it has no limit
 	model   *model  // nil: none, or without a limit
 	begun   time.Time
+
+	spender *identity.Identity // has a quota, of which so much was taken at Quota.At; nil: nothing was
+	spent   int
 }
 
-// Admit lets a request in that came just now, or returns ErrRate, ErrConcurrent or ErrOverload with a permit that
-// holds nothing but its Quota. cost is what the request takes of the identity's rate, from 1. A request that is let
-// in may have waited: for as long as those before it took, and Target or Burst at most.
+// Admit lets a request in that came just now, or returns ErrRate, ErrConcurrent, ErrQuota or ErrOverload with a
+// permit that holds nothing but its Quota. cost is what the request takes of the identity's rate and quota, from 1.
+// A request that is let in may have waited: for as long as those before it took, and Target or Burst at most.
 //
-// A request that is refused for overload has been asked, and counts for the rate.
+// A request that is refused for overload has been asked, and counts for the rate. For the quota it does not.
 func (l *Limiter) Admit(id *identity.Identity, now time.Time, cost int) (p Permit, err error) {
 	if p, err = l.agreed(id, now, cost); err != nil {
 		return p, err
@@ -170,6 +179,7 @@ func (p *Permit) Turn(ctx context.Context, id *identity.Identity, now, deadline 
 		return nil
 	}
 	p.limiter.shed(id.Priority)
+	p.unspend(p.limiter)
 	p.Quota.RetryAfter = retryLater
 	return ErrOverload
 }
@@ -178,6 +188,7 @@ func (p *Permit) Turn(ctx context.Context, id *identity.Identity, now, deadline 
 func (l *Limiter) refuse(p *Permit, id *identity.Identity) (Permit, error) {
 	l.shed(id.Priority)
 	p.flight.release()
+	p.unspend(l)
 	return Permit{Quota: p.Quota.after(retryLater)}, ErrOverload
 }
 
@@ -197,7 +208,35 @@ func (l *Limiter) agreed(id *identity.Identity, now time.Time, cost int) (p Perm
 			return p, ErrConcurrent
 		}
 	}
+	if id.Limits.Quota.Requests > 0 && !l.spend(&p, id, now, cost) {
+		l.metrics.Limited.Quota.Inc()
+		p.flight.release()
+		p.flight = nil
+		return p, ErrQuota
+	}
 	return p, nil
+}
+
+// spend takes the cost of the identity's quota.
+func (l *Limiter) spend(p *Permit, id *identity.Identity, now time.Time, cost int) bool {
+	q := id.Limits.Quota
+	ok, left, retry := l.quotas.Spend(id.ID, q, cost, now)
+	p.Quota.Quota, p.Quota.Left, p.Quota.At = q, left, now
+	if !ok {
+		p.Quota.RetryAfter = retry
+		return false
+	}
+	p.spender, p.spent = id, cost
+	return true
+}
+
+// unspend gives back what was taken of a quota, as nothing will be done for it.
+func (p *Permit) unspend(l *Limiter) {
+	if p.spender == nil {
+		return
+	}
+	_, p.Quota.Left, _ = l.quotas.Spend(p.spender.ID, p.spender.Limits.Quota, -p.spent, p.Quota.At)
+	p.spender = nil
 }
 
 // Crowded reports whether there is more to do than can be done: no time for what can be left.
@@ -227,6 +266,7 @@ func (p *Permit) Model(name string) error {
 	if m.inFlight.Add(1) > m.most {
 		m.inFlight.Add(-1)
 		p.limiter.metrics.Limited.Model.Inc()
+		p.unspend(p.limiter)
 		p.Quota.RetryAfter = retryLater
 		return ErrModel
 	}

@@ -48,6 +48,7 @@ var (
 	EventReused      = Code{"event-reused", http.StatusConflict, "The event_id was used for another event"}
 	ModelRefused     = Code{"model-refused", http.StatusConflict, "The version is there and cannot be served"}
 	RateLimited      = Code{"rate-limited", http.StatusTooManyRequests, "That is more than was agreed"}
+	QuotaExceeded    = Code{"quota-exceeded", http.StatusTooManyRequests, "That is more than was agreed for the day or month"}
 	Overloaded       = Code{"overloaded", http.StatusServiceUnavailable, "There is more to do than can be done in time"}
 	DeadlineExceeded = Code{"deadline-exceeded", http.StatusGatewayTimeout, "There was no answer in time"}
 	NotReady         = Code{"not-ready", http.StatusServiceUnavailable, "The service is not ready"}

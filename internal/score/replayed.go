@@ -21,28 +21,20 @@ var ErrReused = errors.New("the event_id was used for other content")
 // A store that processes share can be down. With closed, an event whose answer cannot be looked up, or kept, is then
 // refused; else it is answered, and a repeat may be answered anew.
 func Replayed(s Scorer, kept store.Store, closed bool, m *telemetry.Metrics) Scorer {
-	return &replayed{s, kept, closed, m.Replay}
+	_, far := kept.(store.Shared)
+	return &replayed{s, kept, closed, far, m.Replay}
 }
 
 type replayed struct {
 	Scorer
 	store  store.Store
 	closed bool
+	far    bool // each call takes a while: those for a batch are made together
 	counts telemetry.Replay
 }
 
 func (s *replayed) Score(ctx context.Context, b *Batch) error {
-	waiting := 0
-	for i := range b.Events {
-		e := &b.Events[i]
-		if !e.Guarded {
-			continue
-		}
-		if !s.claim(ctx, b, e, false) {
-			e.Done = true
-			waiting++
-		}
-	}
+	waiting := s.claimAll(ctx, b)
 	// Twins within one batch wait for each other here, too: the first of them is answered by then, and nobody
 	// waits for another while holding what that one waits for.
 	err := s.pass(ctx, b, 0, len(b.Events))
@@ -53,7 +45,7 @@ func (s *replayed) Score(ctx context.Context, b *Batch) error {
 		}
 		waiting--
 		e.Done = false
-		s.claim(ctx, b, e, true)
+		b.Answers, _ = s.claim(ctx, e, true, b.Answers)
 		if e.claimed {
 			err = s.pass(ctx, b, i, i+1)
 		}
@@ -61,25 +53,45 @@ func (s *replayed) Score(ctx context.Context, b *Batch) error {
 	return err
 }
 
-// claim asks for the right to answer e, or finds its answer. false: somebody else is about to answer it.
-func (s *replayed) claim(ctx context.Context, b *Batch, e *Event, wait bool) bool {
-	start := len(b.Answers)
-	claimed, answers, err := s.store.Claim(ctx, e.Key, e.Digest, wait, b.Answers)
+// claimAll asks for the right to answer the events of a batch, and returns how many others are about to answer. Those
+// are Done.
+func (s *replayed) claimAll(ctx context.Context, b *Batch) (waiting int) {
+	if s.far && len(b.Events) > 1 {
+		return s.claimTogether(ctx, b)
+	}
+	for i := range b.Events {
+		e := &b.Events[i]
+		if !e.Guarded {
+			continue
+		}
+		var here bool
+		if b.Answers, here = s.claim(ctx, e, false, b.Answers); !here {
+			e.Done = true
+			waiting++
+		}
+	}
+	return waiting
+}
+
+// claim asks for the right to answer e, or finds its answer, which is appended to dst. false: somebody else is about
+// to answer it.
+func (s *replayed) claim(ctx context.Context, e *Event, wait bool, dst []byte) (_ []byte, here bool) {
+	start := len(dst)
+	claimed, dst, err := s.store.Claim(ctx, e.Key, e.Digest, wait, dst)
 	if errors.Is(err, store.ErrDown) && !s.closed {
 		s.counts.Unguarded.Inc()
-		return true
+		return dst, true
 	}
 	if err != nil {
 		e.Refused = err
-		return true
+		return dst, true
 	}
 	switch claimed {
 	case store.Won:
 		e.claimed = true
 		s.counts.Miss.Inc()
 	case store.Answered:
-		b.Answers = answers
-		e.replay(answers[start:])
+		e.replay(dst[start:])
 		if wait {
 			s.counts.Joined.Inc()
 		} else {
@@ -89,18 +101,16 @@ func (s *replayed) claim(ctx context.Context, b *Batch, e *Event, wait bool) boo
 		e.Refused = ErrReused
 		s.counts.Conflict.Inc()
 	case store.Pending:
-		return false
+		return dst, false
 	}
-	return true
+	return dst, true
 }
 
 // pass passes the events from i up to j on, and lets go of what was claimed, come what may.
 func (s *replayed) pass(ctx context.Context, b *Batch, i, j int) error {
 	finished := false
 	defer func() {
-		for k := i; k < j; k++ {
-			s.finish(ctx, b, &b.Events[k], finished)
-		}
+		s.finishAll(ctx, b, i, j, finished)
 	}()
 	for k := i; k < j; k++ {
 		if e := &b.Events[k]; !e.Done && e.Refused == nil {
@@ -123,32 +133,47 @@ func (s *replayed) next(ctx context.Context, b *Batch, i, j int) error {
 	return s.Scorer.Score(ctx, p)
 }
 
-// finish keeps the answer of an event that was claimed, or lets others try.
-func (s *replayed) finish(ctx context.Context, b *Batch, e *Event, passed bool) {
-	if !e.claimed || e.later {
+// finishAll keeps the answers of the events from i up to j.
+func (s *replayed) finishAll(ctx context.Context, b *Batch, i, j int, passed bool) {
+	if s.far && j-i > 1 {
+		s.finishTogether(ctx, b, i, j, passed)
 		return
+	}
+	for k := i; k < j; k++ {
+		if e := &b.Events[k]; !s.finish(e, passed) {
+			s.overtaken(ctx, b, e)
+		}
+	}
+}
+
+// finish keeps the answer of an event that was claimed, or lets others try. false: another has answered it, or is
+// about to.
+func (s *replayed) finish(e *Event, passed bool) bool {
+	if !e.claimed || e.later {
+		return true
 	}
 	e.claimed = false
-	alone := context.Background() // others wait for it, whoever has hung up
+	ctx := context.Background() // others wait for it, whoever has hung up
 	if !passed || e.Refused != nil || e.Result.Degraded || e.Answer == nil {
-		_ = s.store.Abandon(alone, e.Key, e.Digest)
-		return
+		_ = s.store.Abandon(ctx, e.Key, e.Digest)
+		return true
 	}
-	switch err := s.store.Complete(alone, e.Key, e.Digest, e.stored()); {
+	switch err := s.store.Complete(ctx, e.Key, e.Digest, e.stored()); {
 	case errors.Is(err, store.ErrNoClaim):
-		s.overtaken(ctx, b, e)
+		return false
 	case errors.Is(err, store.ErrDown) && s.closed:
 		e.Refused = err
 	case errors.Is(err, store.ErrDown):
 		s.counts.Unguarded.Inc()
 	}
+	return true
 }
 
 // overtaken gives an event whose claim has expired the answer that another gave meanwhile. If that is still to come it
 // is waited for; if nobody gives one, ours is as good.
 func (s *replayed) overtaken(ctx context.Context, b *Batch, e *Event) {
 	s.counts.Overtaken.Inc()
-	if !s.claim(ctx, b, e, true) || !e.claimed {
+	if b.Answers, _ = s.claim(ctx, e, true, b.Answers); !e.claimed {
 		return
 	}
 	e.claimed = false

@@ -39,6 +39,7 @@ type Limited struct {
 	Rate       *Counter // of an identity
 	Concurrent *Counter // requests in flight of an identity
 	Model      *Counter // requests in flight for a model
+	Quota      *Counter // requests of an identity in a day or month
 }
 
 // Shed counts requests that were answered 503 or 504 to keep the others in time, by reason.
@@ -70,6 +71,7 @@ func (m *Metrics) addAccess(counter func() *Counter, gauge func() *Gauge) []read
 		},
 		Limited: Limited{
 			Rate: limited.with("rate"), Concurrent: limited.with("concurrent"), Model: limited.with("model"),
+			Quota: limited.with("quota"),
 		},
 		Shed: Shed{
 			Overload: shed.with("overload"), Batch: shed.with("batch"), Deadline: shed.with("deadline"),

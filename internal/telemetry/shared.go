@@ -7,6 +7,8 @@ type Store struct {
 	Losses          *Counter    // of its memory
 	Uses            [3]StoreUse // states, replay, limits
 	Evicted, Memory *Gauge      // as the server says
+
+	Peers, Alone *Gauge // processes that share limits; requests that were judged by a local share, which rise
 }
 
 // A StoreUse measures the calls for one use.
@@ -31,7 +33,12 @@ func (m *Metrics) addShared(counter func() *Counter, gauge func() *Gauge, histog
 		CounterKind, counter, "use")
 	evicted := newFamily("besra_store_evicted_keys", "Keys that the shared store has dropped for want of memory, as it says: an alarm.", GaugeKind, gauge)
 	memory := newFamily("besra_store_memory_bytes", "Memory of the shared store, as it says.", GaugeKind, gauge)
-	m.Store = Store{Up: up.with(), Connected: connected.with(), Losses: losses.with(), Evicted: evicted.with(), Memory: memory.with()}
+	peers := newFamily("besra_store_peers", "Processes that share limits, as this one knows.", GaugeKind, gauge)
+	alone := newFamily("besra_limits_alone_total", "Requests that were judged by this process's share of a limit: the shared store was down.", CounterKind, gauge)
+	m.Store = Store{
+		Peers: peers.with(), Alone: alone.with(),
+		Up: up.with(), Connected: connected.with(), Losses: losses.with(), Evicted: evicted.with(), Memory: memory.with(),
+	}
 	for i, use := range [...]string{"state", "replay", "limits"} {
 		m.Store.Uses[i] = StoreUse{
 			Seconds: seconds.with(use), Foreign: foreign.with(use),
@@ -39,5 +46,5 @@ func (m *Metrics) addShared(counter func() *Counter, gauge func() *Gauge, histog
 			Lost: failures.with(use, "lost"), Refused: failures.with(use, "refused"),
 		}
 	}
-	return []reader{up, connected, losses, seconds, failures, foreign, evicted, memory}
+	return []reader{up, connected, losses, seconds, failures, foreign, evicted, memory, peers, alone}
 }
