@@ -23,11 +23,17 @@ type SharedStore interface {
 	IAM(user, region, cache string, serverless bool) (func(ctx context.Context) (string, string, time.Time, error), error)
 }
 
+// prefixLetters are what a prefix may have: nothing that separates, or has a meaning in patterns and clusters.
+const prefixLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 // openShared opens the store that processes share, if there is one.
 func (a *App) openShared(kind SharedStore) (err error) {
 	c := a.config.Valkey
 	if c.Address == "" {
 		return nil
+	}
+	if strings.Trim(c.Prefix, prefixLetters) != "" || c.Prefix == "" {
+		return fmt.Errorf("valkey.prefix: %q: want letters, digits, - and _", c.Prefix)
 	}
 	if kind == nil {
 		return errors.New("valkey.address: this binary has no store that processes share")
