@@ -24,6 +24,7 @@ func (h *History) Status() Status {
 	if h.Shared != nil {
 		shared := h.Shared.Status()
 		s.Shared = &shared
+		s.Store.Horizon = h.TTL
 	}
 	if h.Outcomes != nil {
 		s.Outcomes = h.Outcomes.Stats()
@@ -47,7 +48,6 @@ func (h *History) Measure() {
 	if s.Shared == nil {
 		m.Store.Up.Set(1)
 	} else {
-		m.Replay.Horizon.Set(h.TTL.Seconds())
 		h.lost(s.Shared.Losses)
 	}
 	m.Replay.Evicted.Set(float64(s.Store.EarlyEvictions))
