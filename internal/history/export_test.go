@@ -8,3 +8,9 @@ func (h *History) GroupNumber(model string, g *feature.Group) int {
 	defer h.mu.Unlock()
 	return h.group(model, g).number
 }
+
+// Retell has the shared store told of groups again, at once.
+func (h *History) Retell() {
+	h.fresh.Store(true)
+	h.Measure()
+}

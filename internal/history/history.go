@@ -66,6 +66,8 @@ type History struct {
 	behind  string       // a model of whose foreign histories the snapshot lacks records of the journal; of Recover
 	wrote   atomic.Int64 // bytes queued since the last snapshot
 	snapped atomic.Int64 // when that was, ms; 0: never
+	fresh   atomic.Bool  // there are groups of which the shared store was not told
+	told    time.Time    // when it was told of groups; of Measure
 	losses  atomic.Int64 // of the shared store's memory, that groups know of
 }
 

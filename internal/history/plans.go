@@ -32,6 +32,7 @@ type known struct {
 type past struct {
 	plan   atomic.Pointer[feature.Plan] // the newest
 	newest atomic.Int64                 // time of the newest event, ms; 0: none was scored
+	scored atomic.Bool                  // an event entered since the shared store was told
 	groups []*group                     // of the plans that are in use; changed under mu
 }
 
@@ -97,6 +98,7 @@ func (h *History) Attach(model string, p *feature.Plan) {
 		h.shorten(of, fresh)
 	}
 	of.plan.Store(p)
+	h.fresh.Store(true)
 }
 
 // shorten notes that groups lack the events that a model has had. An event that is scored meanwhile by another plan
@@ -245,6 +247,9 @@ func (h *History) Short(p *feature.Plan, i int, from int64) bool {
 // saw notes that an event entered history by a plan.
 func (h *History) saw(k *known, at int64) {
 	raise(&k.past.newest, at)
+	if !k.past.scored.Load() {
+		k.past.scored.Store(true)
+	}
 	for _, g := range *k.lacks.Load() {
 		raise(&g.since, h.sane(at+1))
 	}

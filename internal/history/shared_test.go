@@ -166,3 +166,55 @@ func TestASharedStoreGivesTheSameBits(t *testing.T) {
 	}
 	t.Logf("%d payments, %d of them fraud", n, marked)
 }
+
+// Processes with other windows come and go; from when on a history is whole all of them know.
+func TestProcessesKnowWhichHistoriesAreWhole(t *testing.T) {
+	server := valkeytest.Start(t)
+	text := demoFeatures(t, "")
+	old, wider := planOf(t, text), planOf(t, demoFeatures(t, "6d"))
+	score := func(h *history.History, p *feature.Plan) {
+		t.Helper()
+		var turn history.Turn
+		var e feature.Event
+		e.Reset(p)
+		e.Time = time.Now().UnixMilli()
+		e.Hashes[p.Field("card")], e.Hashes[p.Field("terminal")] = feature.Hash{1}, feature.Hash{2}
+		s := history.Stream{Model: "fraud", Plan: p}
+		if err := h.Announce(t.Context(), &turn, s, &e, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := h.Commit(t.Context(), &turn, s, &e, &history.Scored{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := shared(t, old, server.Addr())
+	first.Measure()
+	score(first, old)
+	if first.AnyShort(old) {
+		t.Error("a model's first histories are said to be short")
+	}
+	again := shared(t, old, server.Addr())
+	again.Measure()
+	second := shared(t, wider, server.Addr())
+	second.Measure()
+	if again.AnyShort(old) || !second.AnyShort(wider) {
+		t.Errorf("short: %v with the same windows, %v with others", again.AnyShort(old), second.AnyShort(wider))
+	}
+	short := func(h *history.History) bool { return h.Short(wider, 0, time.Now().UnixMilli()-1) }
+	time.Sleep(5 * time.Millisecond)
+	if short(second) {
+		t.Error("what came after it is said to be missing")
+	}
+	// The first goes on to score events that do not enter the second's.
+	score(first, old)
+	first.Retell()
+	second.Retell()
+	if !second.Short(wider, 0, time.Now().Add(-3*time.Millisecond).UnixMilli()) {
+		t.Error("what the first scored is missing, and is not said to be")
+	}
+	third := shared(t, planOf(t, demoFeatures(t, "6d")), server.Addr())
+	third.Measure()
+	if first.AnyShort(old) {
+		t.Error("the first's own are whole")
+	}
+}

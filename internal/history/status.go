@@ -49,6 +49,7 @@ func (h *History) Measure() {
 		m.Store.Up.Set(1)
 	} else {
 		h.lost(s.Shared.Losses)
+		h.tellShared()
 	}
 	m.Replay.Evicted.Set(float64(s.Store.EarlyEvictions))
 	m.Labels.Waiting.Set(float64(s.Outcomes.Early))

@@ -164,7 +164,7 @@ func (s *Store) name(kind byte, key store.Key) string {
 // The kinds of keys.
 const (
 	ofState  = 's'
-	ofAnswer = 'r'
+	ofAnswer = 'a'
 )
 
 // groups are the kinds of state, by number.
