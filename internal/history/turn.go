@@ -87,6 +87,12 @@ func (h *History) hold(ctx context.Context, t *Turn, e *feature.Event) error {
 	if err := h.states.Lease(ctx, t.refs, &t.lease); err != nil {
 		return err
 	}
+	t.look(e)
+	return nil
+}
+
+// look takes over what is held.
+func (t *Turn) look(e *feature.Event) {
 	p := t.plan
 	if n := len(t.groups); n < len(t.lease.States) {
 		t.early.read(t.lease.States[n])
@@ -98,7 +104,6 @@ func (h *History) hold(ctx context.Context, t *Turn, e *feature.Event) error {
 	for _, i := range t.groups {
 		t.Kept[i] = p.Groups[i].Layout.Late(t.States[i], e.Time)
 	}
-	return nil
 }
 
 // Release lets go without a change. It does nothing after Commit.

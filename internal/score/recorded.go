@@ -42,6 +42,8 @@ type work struct {
 	said     history.Scored
 	recorded []entry
 	samples  samples
+	opened   bool  // the histories of the only event are held already, unless that failed
+	failed   error // why they are not
 }
 
 // atOnce is how many events of a batch are scored until others may have the processor.
@@ -156,9 +158,21 @@ func asksHistory(m *registry.Model, column int) bool {
 	return g >= 0
 }
 
+// open claims the only event of a batch and takes hold of its histories, in one trip.
+func (s *recorded) open(ctx context.Context, b *Batch, dst []byte) (store.Claimed, []byte, error) {
+	e := &b.Events[0]
+	claimed, dst, err := s.history.Claim(ctx, &b.work.turn, b.stream(), &b.Inputs[0], e.Key, e.Digest, dst)
+	b.work.opened, b.work.failed = claimed == store.Won || err != nil, err
+	return claimed, dst, err
+}
+
 // begin takes hold of the histories of an event's entities.
 func (s *recorded) begin(ctx context.Context, b *Batch, e *Event, in *feature.Event) error {
 	t, of := &b.work.turn, b.stream()
+	if b.work.opened {
+		b.work.opened = false
+		return b.work.failed
+	}
 	switch {
 	case e.DryRun:
 		return s.history.Begin(ctx, t, of, in)

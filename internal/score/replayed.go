@@ -21,8 +21,16 @@ var ErrReused = errors.New("the event_id was used for other content")
 // A store that processes share can be down. With closed, an event whose answer cannot be looked up, or kept, is then
 // refused; else it is answered, and a repeat may be answered anew.
 func Replayed(s Scorer, kept store.Store, closed bool, m *telemetry.Metrics) Scorer {
-	_, far := kept.(store.Shared)
-	return &replayed{s, kept, closed, far, m.Replay}
+	r := &replayed{Scorer: s, store: kept, closed: closed, counts: m.Replay}
+	if _, r.far = kept.(store.Shared); r.far {
+		r.opens, _ = s.(opener)
+	}
+	return r
+}
+
+// An opener claims the only event of a batch, a raw one, and takes hold of its histories by the way.
+type opener interface {
+	open(ctx context.Context, b *Batch, dst []byte) (store.Claimed, []byte, error)
 }
 
 type replayed struct {
@@ -30,6 +38,7 @@ type replayed struct {
 	store  store.Store
 	closed bool
 	far    bool // each call takes a while: those for a batch are made together
+	opens  opener
 	counts telemetry.Replay
 }
 
@@ -59,6 +68,16 @@ func (s *replayed) claimAll(ctx context.Context, b *Batch) (waiting int) {
 	if s.far && len(b.Events) > 1 {
 		return s.claimTogether(ctx, b)
 	}
+	if e := &b.Events[0]; s.opens != nil && len(b.Events) == 1 && e.Guarded && e.Raw && e.Refused == nil {
+		start := len(b.Answers)
+		claimed, answers, err := s.opens.open(ctx, b, b.Answers)
+		b.Answers = answers
+		if !s.take(e, false, claimed, answers[start:], err) {
+			e.Done = true
+			return 1
+		}
+		return 0
+	}
 	for i := range b.Events {
 		e := &b.Events[i]
 		if !e.Guarded {
@@ -78,21 +97,26 @@ func (s *replayed) claimAll(ctx context.Context, b *Batch) (waiting int) {
 func (s *replayed) claim(ctx context.Context, e *Event, wait bool, dst []byte) (_ []byte, here bool) {
 	start := len(dst)
 	claimed, dst, err := s.store.Claim(ctx, e.Key, e.Digest, wait, dst)
+	return dst, s.take(e, wait, claimed, dst[start:], err)
+}
+
+// take takes note of what became of a claim. false: somebody else is about to answer the event.
+func (s *replayed) take(e *Event, waited bool, claimed store.Claimed, answer []byte, err error) (here bool) {
 	if errors.Is(err, store.ErrDown) && !s.closed {
 		s.counts.Unguarded.Inc()
-		return dst, true
+		return true
 	}
 	if err != nil {
 		e.Refused = err
-		return dst, true
+		return true
 	}
 	switch claimed {
 	case store.Won:
 		e.claimed = true
 		s.counts.Miss.Inc()
 	case store.Answered:
-		e.replay(dst[start:])
-		if wait {
+		e.replay(answer)
+		if waited {
 			s.counts.Joined.Inc()
 		} else {
 			s.counts.Hit.Inc()
@@ -101,9 +125,9 @@ func (s *replayed) claim(ctx context.Context, e *Event, wait bool, dst []byte) (
 		e.Refused = ErrReused
 		s.counts.Conflict.Inc()
 	case store.Pending:
-		return dst, false
+		return false
 	}
-	return dst, true
+	return true
 }
 
 // pass passes the events from i up to j on, and lets go of what was claimed, come what may.

@@ -112,6 +112,7 @@ func (b *Batch) Reset(m *registry.Model, n int) {
 	b.Margins = grown(b.Margins, n*m.Outputs)
 	b.Values = grown(b.Values, n*m.Values)
 	b.Answers = b.Answers[:0]
+	b.work.opened = false
 }
 
 // Forget lets go of the model, whose memory returns when nobody has it.

@@ -15,6 +15,10 @@ type Shared interface {
 	// while it was down is said. Before Run, and after it, the store works as long as the connection does.
 	Run(ctx context.Context)
 
+	// Begin is Claim without waiting, and, if the claim is won, Lease: in one trip where that can be had. Only then l is
+	// held. After an error neither is: what may have come of it is taken back when the store is there again.
+	Begin(ctx context.Context, key Key, d Digest, dst []byte, refs []Ref, l *Lease) (Claimed, []byte, error)
+
 	// Delete removes a state, and reports whether there was one.
 	Delete(ctx context.Context, key Key) (bool, error)
 

@@ -2,7 +2,6 @@ package valkey
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -82,19 +81,18 @@ func (s *Store) Claim(ctx context.Context, key store.Key, d store.Digest, wait b
 
 // claim makes one try, and returns the value that is there.
 func (s *Store) claim(ctx context.Context, key store.Key, d store.Digest) (store.Claimed, string, error) {
-	name, ttl := s.name(ofAnswer, key), claimTime(ctx, s.now())
-	mine := make([]byte, 0, claimSize)
-	mine = append(append(mine, claimed), d[:]...)
-	mine = mine[:claimSize]
-	_, _ = rand.Read(mine[claimSize-tokenSize:]) // never fails
-	own := valkey.BinaryString(mine)
+	name, own, ttl := s.name(ofAnswer, key), newClaim(d), claimTime(ctx, s.now())
 	there, err := s.setNew(ctx, name, own, ttl)
-	if err != nil && !wrongType(err) {
-		s.amends.add(amend{use: useReplay, persistent: true, script: replace, key: name, args: []string{own, "", "0"}})
+	if err != nil {
+		s.unclaim(name, own)
 		return store.Pending, "", down(err)
 	}
-	foreign := err != nil
-	if there != "" && !foreign {
+	return s.judge(ctx, key, d, name, own, there, ttl)
+}
+
+// judge says what a claim has met. What is not ours is put away for it.
+func (s *Store) judge(ctx context.Context, key store.Key, d store.Digest, name, own, there string, ttl time.Duration) (store.Claimed, string, error) {
+	if there != "" {
 		if got, ok := s.readAnswer(there, d); ok {
 			return got, there, nil
 		}
@@ -104,11 +102,9 @@ func (s *Store) claim(ctx context.Context, key store.Key, d store.Digest) (store
 			}
 			return store.Pending, there, nil
 		}
-		foreign = true
-	}
-	if foreign {
 		s.metrics.Uses[useReplay].Foreign.Inc()
 		if err := s.seize(ctx, name, own, ttl); err != nil {
+			s.unclaim(name, own)
 			return store.Pending, "", down(err)
 		}
 	}
@@ -116,6 +112,19 @@ func (s *Store) claim(ctx context.Context, key store.Key, d store.Digest) (store
 	s.claims.won[key] = own
 	s.claims.mu.Unlock()
 	return store.Won, own, nil
+}
+
+// newClaim returns the value of a claim, with a token of its own.
+func newClaim(d store.Digest) string {
+	own := make([]byte, 0, claimSize)
+	own = append(append(own, claimed), d[:]...)
+	own = binary.LittleEndian.AppendUint64(own, mrand.Uint64())
+	return valkey.BinaryString(own)
+}
+
+// unclaim takes back a claim of which nobody knows whether it was won.
+func (s *Store) unclaim(name, own string) {
+	s.amends.add(amend{use: useReplay, persistent: true, script: replace, key: name, args: []string{own, "", "0"}})
 }
 
 // claimTime is how long a claim is good: a little longer than its winner may take.
@@ -136,8 +145,14 @@ func (s *Store) setNew(ctx context.Context, name, value string, ttl time.Duratio
 	if valkey.IsValkeyNil(err) {
 		return "", nil
 	}
+	if wrongType(err) {
+		return foreign, nil
+	}
 	return there, err
 }
+
+// foreign stands for what is no string.
+const foreign = "?"
 
 // seize puts a claim in the place of what is not ours.
 func (s *Store) seize(ctx context.Context, name, value string, ttl time.Duration) error {

@@ -40,8 +40,10 @@ type link struct {
 	since   time.Time
 	why     error
 	server  server
-	epoch   string // the word of the store's memory
-	losses  int    // times that it was another
+	epoch   string    // the word of the store's memory
+	losses  int       // times that it was another
+	said    time.Time // when the log was told of an outage
+	unsaid  bool      // that it is over
 	closing bool
 }
 
@@ -50,6 +52,7 @@ const (
 	tryFirst    = 20 * time.Millisecond  // from a cut to the first try
 	tryLast     = 500 * time.Millisecond // from one try to the next, in a long outage
 	connectTime = time.Second            // for a new connection
+	limitsTime  = 50 * time.Millisecond  // for limits, which no request waits for
 	loginTime   = 4 * time.Second        // for a password to be made
 	renewAfter  = 3                      // tries in vain, and connections are made anew
 	sayEvery    = time.Minute            // how often the log tells of an outage that goes on
@@ -95,8 +98,11 @@ func (l *link) calls(ctx context.Context, u use, f func(context.Context, valkey.
 		m.Down.Inc()
 		return errCut
 	}
-	begun := time.Now()
-	until := begun.Add(l.deadline)
+	begun, deadline := time.Now(), l.deadline
+	if u == useLimits {
+		deadline = max(deadline, limitsTime)
+	}
+	until := begun.Add(deadline)
 	if d, ok := ctx.Deadline(); ok && d.Before(until) {
 		until = d
 	}
@@ -110,7 +116,7 @@ func (l *link) calls(ctx context.Context, u use, f func(context.Context, valkey.
 		}
 		return err
 	}
-	l.fail(m, err, until.Sub(begun) < l.deadline)
+	l.fail(m, err, until.Sub(begun) < deadline)
 	return err
 }
 
@@ -210,15 +216,31 @@ func (l *link) drop(c *valkey.Client) {
 // rise lets calls through.
 func (l *link) rise() {
 	l.mu.Lock()
-	was := l.why
 	l.why, l.since = nil, time.Now()
 	l.mu.Unlock()
 	l.failed.Store(0)
 	l.up.Store(true)
 	l.metrics.Up.Set(1)
-	if was != nil {
+	if l.saying(false) {
 		l.log.Info("the shared store is back", "address", l.options.InitAddress[0])
 	}
+}
+
+// saying reports whether the log is to be told that the store is down, or back: an outage once a minute, and its end if
+// it was told.
+func (l *link) saying(down bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if down {
+		if time.Since(l.said) < sayEvery {
+			return false
+		}
+		l.said, l.unsaid = time.Now(), true
+		return true
+	}
+	was := l.unsaid
+	l.unsaid = false
+	return was
 }
 
 func (l *link) fall(err error) {
@@ -318,11 +340,9 @@ func (l *link) clustered() bool {
 
 // mend tries until the store answers. false: ctx has ended.
 func (l *link) mend(ctx context.Context, why error) bool {
-	told := time.Time{}
 	pause := tryFirst
 	for n := 0; ; n++ {
-		if time.Since(told) > sayEvery && n != 1 { // not of a moment
-			told = time.Now()
+		if l.saying(true) {
 			l.log.Error("the shared store is down", "address", l.options.InitAddress[0], "error", why)
 		}
 		select {

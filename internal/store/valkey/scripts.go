@@ -35,6 +35,36 @@ for i = 1, #KEYS do
 end
 return out`)
 
+	// begin is a claim of the first key, which ARGV begins with, and for how long it is good, ms. If there is nothing
+	// there the rest is advance. It returns what was there, and then what advance does.
+	begin = script(`
+local there = redis.pcall('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+if there then
+  if type(there) == 'table' then
+    there = '?'
+  end
+  return {there}
+end
+local out = {false}
+for i = 2, #KEYS do
+  local v = redis.pcall('GET', KEYS[i])
+  if type(v) == 'table' then
+    redis.call('DEL', KEYS[i])
+    v = '?'
+  end
+  out[i] = v
+  local record = ARGV[2 * i]
+  if record ~= '' then
+    if v == '?' then
+      redis.call('SET', KEYS[i], record)
+    else
+      redis.call('APPEND', KEYS[i], record)
+    end
+    redis.call('PEXPIRE', KEYS[i], ARGV[2 * i - 1])
+  end
+end
+return out`)
+
 	// fold puts a base in the place of the first bytes of a log, unless that has another base by now. ARGV: how the
 	// log begins, how many bytes the base stands for, the base, how long the key is kept untouched, ms.
 	fold = script(`
