@@ -94,9 +94,9 @@ func clientOptions(o store.SharedOptions) valkey.ClientOption {
 		AlwaysPipelining: true,
 		// What is sent together costs a system call less: bench/shared.sh.
 		MaxFlushDelay:     20 * time.Microsecond,
-		PipelineMultiplex: connections(runtime.GOMAXPROCS(0)),
-		Dialer:           net.Dialer{Timeout: connectTime, KeepAlive: connectTime / 2},
-		ConnWriteTimeout: connectTime,
+		PipelineMultiplex: multiplexed(runtime.GOMAXPROCS(0)),
+		Dialer:            net.Dialer{Timeout: connectTime, KeepAlive: connectTime / 2},
+		ConnWriteTimeout:  connectTime,
 
 		ReadBufferEachConn:  64 << 10,
 		WriteBufferEachConn: 64 << 10,
@@ -114,9 +114,9 @@ func clientOptions(o store.SharedOptions) valkey.ClientOption {
 	return c
 }
 
-// connections returns how many there are for so many processors, as valkey-go has it: one (−1), or four (2) where more
+// multiplexed returns how many connections there are for so many processors, as valkey-go has it: one (−1), or four (2) where more
 // could be asked than one can carry.
-func connections(processors int) int {
+func multiplexed(processors int) int {
 	if processors <= 4 {
 		return -1
 	}
