@@ -140,6 +140,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 	}
 	if h.Shared != nil {
 		said.Tag = t.lease.Tag
+		h.saw(t.of, e.Time)
 		return position, kept, h.commitShared(ctx, t, s, e, kept)
 	}
 	for j, i := range t.groups {
