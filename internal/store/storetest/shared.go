@@ -77,6 +77,72 @@ func aFoldedTagCountsOnce(t *testing.T, a, b store.Shared) {
 	expect(t, b, 1, slices.DeleteFunc(want, func(n int) bool { return n == 1 })...)
 }
 
+// begin claims a key and announces that n is to be appended to lists.
+func begin(t *testing.T, s store.Shared, l *store.Lease, of store.Tag, key store.Key, d store.Digest, n int, lists ...int) (store.Claimed, string) {
+	t.Helper()
+	l.Tag, l.Undo, l.Change, l.Ops = of, false, list{}, nil
+	for range lists {
+		l.Ops = append(l.Ops, number(n))
+	}
+	got, answer, err := s.Begin(t.Context(), key, d, []byte("so: "), refs(lists...), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, string(answer)
+}
+
+func claimAndLeaseBegin(t *testing.T, a, b store.Shared) {
+	appendTo(t, a, 1, 1, 2)
+	var l store.Lease
+	if got, answer := begin(t, a, &l, tag(), Key(9), first, 2, 1, 2); got != store.Won || answer != "so: " {
+		t.Fatal(got, answer)
+	}
+	for i := range 2 {
+		if before := held(l.States[i]); !slices.Equal(before, []int{1}) {
+			t.Errorf("the list was %v", before)
+		}
+	}
+	carry(t, a, &l)
+	complete(t, a, Key(9), first, "yes")
+	expect(t, b, 1, 1, 2)
+	// One that is taken back is so in both.
+	if got, _ := begin(t, b, &l, tag(), Key(8), first, 3, 1, 2); got != store.Won {
+		t.Fatal(got)
+	}
+	b.Release(&l)
+	if err := b.Abandon(t.Context(), Key(8), first); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, a, 2, 1, 2)
+	claim(t, a, Key(8), second, store.Won)
+}
+
+func aLostClaimLeasesNothing(t *testing.T, a, b store.Shared) {
+	claim(t, a, Key(9), first, store.Won)
+	var l store.Lease
+	for _, c := range []struct {
+		digest store.Digest
+		want   store.Claimed
+	}{{first, store.Pending}, {second, store.Reused}} {
+		if got, answer := begin(t, b, &l, tag(), Key(9), c.digest, 1, 1); got != c.want || answer != "so: " {
+			t.Fatal(got, answer)
+		}
+		if err := b.Advance(t.Context(), &l, 1); !errors.Is(err, store.ErrNotHeld) {
+			t.Fatal(err)
+		}
+	}
+	complete(t, a, Key(9), first, "yes")
+	if got, answer := begin(t, b, &l, tag(), Key(9), first, 1, 1); got != store.Answered || answer != "so: yes" {
+		t.Fatal(got, answer)
+	}
+	expect(t, a, 1)
+	l.Ops = [][]byte{number(1), number(1)}
+	if _, _, err := b.Begin(t.Context(), Key(7), first, nil, refs(1, 1), &l); !errors.Is(err, store.ErrTwice) {
+		t.Error(err)
+	}
+	claim(t, a, Key(7), first, store.Won) // nothing was claimed
+}
+
 func processesSeeOneOrder(t *testing.T, a, b store.Shared) {
 	var o observed
 	var wg sync.WaitGroup

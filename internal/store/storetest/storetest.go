@@ -75,6 +75,8 @@ func RunShared(t *testing.T, open func(t *testing.T, n int) []store.Shared) {
 		{"a change of one tag counts once", oneTagCountsOnce},
 		{"a tag that was released counts again", aReleasedTagCountsAgain},
 		{"a tag counts once after it was folded", aFoldedTagCountsOnce},
+		{"a claim and a lease begin together", claimAndLeaseBegin},
+		{"a claim that is lost leases nothing", aLostClaimLeasesNothing},
 		{"processes see one order", processesSeeOneOrder},
 		{"an answer is every process's", anAnswerIsEverybodys},
 		{"of many processes' claims at once one wins", oneOfAllWins},
