@@ -135,7 +135,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 // scorer stacks the scorers. A batch meets them from the last line up.
 func (a *App) scorer() score.Scorer {
 	late, closed := a.config.Limits.OnDeadline == "fallback", a.config.Replay.OnOutage == "closed"
-	s := score.Remembering(a.memo, a.ghost)                    // margin, value, decision; a row that is known is not predicted
+	s := score.Remembering(a.memo, a.ghost, a.far())           // margin, value, decision; a row that is known is not predicted
 	s = score.Timely(s)                                        // what cannot be done in time is not begun
 	s = score.Recorded(s, a.history, a.shadow, a.log)          // row from history; event, answer and history become one record
 	s = score.Replayed(s, a.history.Kept(), closed, a.metrics) // a repeated event gets its first answer

@@ -107,6 +107,7 @@ type IAMConfig struct {
 type MemoConfig struct {
 	Bytes    int64
 	Estimate bool // what it would be worth is estimated
+	Shared   bool // margins that take long are shared with other processes
 }
 
 // LimitsConfig bounds what one request may ask for.
@@ -218,6 +219,7 @@ func (c *Config) Settings() []Setting {
 		{"valkey.iam.serverless", boolean(&c.Valkey.IAM.Serverless), "the cache is an ElastiCache Serverless"},
 		{"valkey.deadline", duration(&c.Valkey.Deadline), "`time` that valkey has for a call"},
 		{"memo.bytes", size(&c.Memo.Bytes), "most memory of rows that were scored, of bundles that say memo: true, a `size`"},
+		{"memo.shared", boolean(&c.Memo.Shared), "share rows that take longer than 2 ms with other processes, at valkey"},
 		{"memo.estimate", boolean(&c.Memo.Estimate), "estimate from a sample of rows how often they repeat, and what memo: true would be worth"},
 		{"unknown_features", choice(&c.UnknownFeatures, "refuse", "ignore"), "what becomes of features that the model does not have, refuse or ignore: a `word`"},
 		{"limits.body", size(&c.Limits.Body), "largest request body, a `size` such as 1MiB"},

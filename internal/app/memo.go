@@ -9,6 +9,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/gateway"
 	"github.com/besra-ml/besra/internal/memo"
+	"github.com/besra-ml/besra/internal/score"
 )
 
 // openMemo makes what remembers rows, and what estimates whether that is worth it. A model that comes later may say
@@ -24,6 +25,14 @@ func (a *App) openMemo() (err error) {
 		a.ghost = memo.NewGhost()
 	}
 	return nil
+}
+
+// far is where processes share margins that take long; nil: nowhere.
+func (a *App) far() score.Far {
+	if a.shared == nil || !a.config.Memo.Shared {
+		return nil
+	}
+	return a.shared
 }
 
 // rates follow how many rows a second are scored, and how long one takes.

@@ -14,17 +14,19 @@ import (
 func Direct() Scorer { return direct{} }
 
 // Remembering is Direct that remembers the margins of rows, of models that say that they may be, and estimates what
-// that is worth for all. Either may be nil.
-func Remembering(m *memo.Memo, g *memo.Ghost) Scorer { return direct{m, g} }
+// that is worth for all. Margins that take long are shared with other processes, far. Each may be nil; without m, far is
+// not asked.
+func Remembering(m *memo.Memo, g *memo.Ghost, far Far) Scorer { return direct{m, g, far} }
 
 type direct struct {
 	memo  *memo.Memo
 	ghost *memo.Ghost
+	far   Far
 }
 
-func (s direct) Score(_ context.Context, b *Batch) error {
+func (s direct) Score(ctx context.Context, b *Batch) error {
 	m := b.Model
-	if err := s.margins(b); err != nil {
+	if err := s.margins(ctx, b); err != nil {
 		return err
 	}
 	if err := m.Engine.Apply(b.Values, b.Margins); err != nil {

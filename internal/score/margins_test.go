@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/memo"
@@ -66,7 +67,7 @@ func TestAKnownRowHasTheSameMargins(t *testing.T) {
 			m := model(t, file, nil)
 			m.Memo, m.Output = true, 0
 			kept := newMemo(t)
-			s := Remembering(kept, memo.NewGhost())
+			s := Remembering(kept, memo.NewGhost(), nil)
 			all := fewRows(m, 200)
 			all[7], all[150] = nil, nil // refused
 			r := rand.New(rand.NewPCG(3, 4))
@@ -99,7 +100,7 @@ func TestAKnownRowHasTheSameMargins(t *testing.T) {
 
 func TestAModelThatDoesNotSayItsRowsMayBeRememberedIsNot(t *testing.T) {
 	m, kept := model(t, "binary-logistic-3.2.0/model.ubj", nil), newMemo(t)
-	scored(t, m, Remembering(kept, nil), fewRows(m, 10)...)
+	scored(t, m, Remembering(kept, nil, nil), fewRows(m, 10)...)
 	if s := kept.Stats(); s.Entries != 0 || s.Misses != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -124,7 +125,7 @@ func TestNoVersionAnswersForAnother(t *testing.T) {
 	var live registry.Registry
 	live.Swap(registry.Next(nil, versions[:1], nil, nil))
 	kept := newMemo(t)
-	s := Remembering(kept, memo.NewGhost())
+	s := Remembering(kept, memo.NewGhost(), nil)
 	var asked, swaps atomic.Int64
 	var team sync.WaitGroup
 	for g := range runtime.GOMAXPROCS(0) + 1 {
@@ -183,7 +184,7 @@ func BenchmarkRemembering(b *testing.B) {
 	m := versionsOf(b, 4)[3]
 	all := fewRows(m, 2048)
 	for name, s := range map[string]Scorer{
-		"off": Direct(), "estimate": Remembering(nil, memo.NewGhost()), "memo": Remembering(newMemo(b), nil),
+		"off": Direct(), "estimate": Remembering(nil, memo.NewGhost(), nil), "memo": Remembering(newMemo(b), nil, nil),
 	} {
 		b.Run(name, func(b *testing.B) {
 			var batch Batch
@@ -197,4 +198,60 @@ func BenchmarkRemembering(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A shelf is what processes share.
+type shelf struct {
+	mu         sync.Mutex
+	of         map[string][]byte
+	gets, puts int
+}
+
+func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gets++
+	return s.of[key], nil
+}
+
+func (s *shelf) Put(key string, value []byte, _ time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.puts++
+	s.of[key] = value
+}
+
+func TestRowsThatTakeLongAreSharedByProcesses(t *testing.T) {
+	m := versionsOf(t, 1)[0]
+	all := fewRows(m, 30)
+	far := &shelf{of: map[string][]byte{}}
+	processes := []Scorer{Remembering(newMemo(t), nil, far), Remembering(newMemo(t), nil, far)}
+	ask := func(s Scorer) {
+		t.Helper()
+		b := scored(t, m, s, all...)
+		for i, row := range all {
+			if margins, _ := predicted(t, m, row); b.Margins[i] != margins[0] {
+				t.Fatalf("row %d: %v, want %v", i, b.Margins[i], margins[0])
+			}
+		}
+	}
+	ask(processes[0])
+	if far.gets+far.puts != 0 {
+		t.Errorf("quick rows were shared: %d asked, %d put", far.gets, far.puts)
+	}
+	for range 100 {
+		m.Pace.Observe(1, 10*time.Millisecond)
+	}
+	processes[0] = Remembering(newMemo(t), nil, far)
+	ask(processes[0])
+	put := far.puts
+	ask(processes[1])
+	if put == 0 || far.puts != put {
+		t.Errorf("%d were put by the first, %d more by the second", put, far.puts-put)
+	}
+	// What anybody else has put there is no answer.
+	for key := range far.of {
+		far.of[key] = append([]byte("x"), far.of[key]...)
+	}
+	ask(Remembering(newMemo(t), nil, far))
 }

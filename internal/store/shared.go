@@ -29,6 +29,11 @@ type Shared interface {
 	// those who keep other things there. Keys are told apart from states and answers by their first letter.
 	Call(ctx context.Context, script *Script, key string, args ...string) ([]int64, error)
 
+	// Get returns what Put has put under a key; nil: nothing. They are for what can be done without, and keys are told
+	// apart as Call's are. Put does not wait, and may come to nothing.
+	Get(ctx context.Context, key string) ([]byte, error)
+	Put(key string, value []byte, ttl time.Duration)
+
 	// Close ends the connection. Nothing may be asked any more.
 	Close()
 }

@@ -5,7 +5,7 @@ type Store struct {
 	Up              *Gauge // 1 while it answers
 	Connected       *Counter
 	Losses          *Counter    // of its memory
-	Uses            [3]StoreUse // states, replay, limits
+	Uses            [4]StoreUse // states, replay, limits, memo
 	Evicted, Memory *Gauge      // as the server says
 
 	Peers, Alone *Gauge // processes that share limits; requests that were judged by a local share, which rise
@@ -39,7 +39,7 @@ func (m *Metrics) addShared(counter func() *Counter, gauge func() *Gauge, histog
 		Peers: peers.with(), Alone: alone.with(),
 		Up: up.with(), Connected: connected.with(), Losses: losses.with(), Evicted: evicted.with(), Memory: memory.with(),
 	}
-	for i, use := range [...]string{"state", "replay", "limits"} {
+	for i, use := range [...]string{"state", "replay", "limits", "memo"} {
 		m.Store.Uses[i] = StoreUse{
 			Seconds: seconds.with(use), Foreign: foreign.with(use),
 			Down: failures.with(use, "down"), Late: failures.with(use, "late"),

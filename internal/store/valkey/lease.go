@@ -66,8 +66,10 @@ func (s *Store) Begin(ctx context.Context, key store.Key, d store.Digest, dst []
 	there := ""
 	switch {
 	case err != nil:
-	case len(list) == 1:
-		there, err = list[0].ToString()
+	case len(list) == 1 && !list[0].IsNil():
+		if there, err = list[0].ToString(); there == "" {
+			there = foreign
+		}
 	case len(list) != 1+len(refs):
 		err = errReply
 	default:

@@ -65,6 +65,7 @@ const (
 	useState use = iota
 	useReplay
 	useLimits
+	useMemo
 )
 
 // down returns what callers are told of a call that failed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"time"
 
 	"github.com/valkey-io/valkey-go"
 
@@ -75,6 +76,21 @@ end
 redis.call('SET', KEYS[1], ARGV[3] .. redis.call('GETRANGE', KEYS[1], cut, -1), 'PX', ARGV[4])
 return 1`)
 
+	// seize puts a claim in the place of what is not ours, and of what is no string, and returns nothing; if there is
+	// something else by now, it returns that. ARGV: what is not ours; the claim; for how long it is good, ms.
+	seize = script(`
+local v = redis.pcall('GET', KEYS[1])
+if type(v) == 'string' and v ~= '' and v ~= ARGV[1] then
+  return v
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return false`)
+
+	// put puts a value. ARGV: the value; how long it is kept, ms.
+	put = script(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`)
+
 	// replace puts a value in the place of another, if that is still there, and returns what is there else. ARGV: the
 	// other; the value, no bytes to delete; how long it is kept, ms.
 	replace = script(`
@@ -130,6 +146,23 @@ func (l *link) run(ctx context.Context, u use, s *lua, keys, args []string) valk
 	return l.call(ctx, u, func(ctx context.Context, c valkey.Client) valkey.ValkeyResult {
 		return s.execute(ctx, c, execution{keys, args})[0]
 	})
+}
+
+// Get returns what Put has put under a key.
+func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
+	err = s.link.calls(ctx, useMemo, func(ctx context.Context, c valkey.Client) (err error) {
+		value, err = c.Do(ctx, c.B().Get().Key(s.prefix+key).Build()).AsBytes()
+		return err
+	})
+	if valkey.IsValkeyNil(err) || wrongType(err) {
+		return nil, nil
+	}
+	return value, down(err)
+}
+
+// Put puts a value under a key when there is time.
+func (s *Store) Put(key string, value []byte, ttl time.Duration) {
+	s.amends.add(amend{use: useMemo, script: put, key: s.prefix + key, args: []string{string(value), milliseconds(ttl)}})
 }
 
 // Call runs a script of somebody else's.
