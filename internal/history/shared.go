@@ -46,7 +46,7 @@ const (
 )
 
 // announce says in t's lease what the event will do to each of the states, and to its outcome.
-func (t *Turn) announce(h *History, s Stream, e *feature.Event, id *store.Key) {
+func (t *Turn) announce(s Stream, e *feature.Event, id *store.Key) {
 	binary.LittleEndian.PutUint64(t.lease.Tag[:], rand.Uint64())
 	if id != nil {
 		copy(t.lease.Tag[:], id[:])
@@ -74,7 +74,7 @@ func (t *Turn) announce(h *History, s Stream, e *feature.Event, id *store.Key) {
 // trip instead of two. The answer of another is appended to dst.
 func (h *History) Claim(ctx context.Context, t *Turn, s Stream, e *feature.Event, key store.Key, d store.Digest, dst []byte) (store.Claimed, []byte, error) {
 	h.prepare(t, s, e)
-	t.announce(h, s, e, &key)
+	t.announce(s, e, &key)
 	t.lease.Change = t
 	claimed, dst, err := h.Shared.Begin(ctx, key, d, dst, t.refs, &t.lease)
 	if claimed == store.Won && err == nil {
@@ -152,7 +152,7 @@ func (h *History) undoShared(ctx context.Context, t *Turn, s Stream, e *feature.
 	if !said.HasID {
 		id = nil
 	}
-	t.announce(h, s, e, id)
+	t.announce(s, e, id)
 	t.lease.Tag, t.lease.Undo, t.lease.Change = said.Tag, true, t
 	if h.Shared.Lease(ctx, t.refs, &t.lease) == nil {
 		_ = h.Shared.Advance(ctx, &t.lease, 0)

@@ -58,7 +58,7 @@ func (h *History) Begin(ctx context.Context, t *Turn, s Stream, e *feature.Event
 func (h *History) Announce(ctx context.Context, t *Turn, s Stream, e *feature.Event, id *store.Key) error {
 	h.prepare(t, s, e)
 	if h.Shared != nil {
-		t.announce(h, s, e, id)
+		t.announce(s, e, id)
 	}
 	return h.hold(ctx, t, e)
 }
