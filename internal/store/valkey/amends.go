@@ -31,8 +31,11 @@ const (
 
 func newAmends() amends { return amends{list: make(chan amend, mostAmends)} }
 
-// add puts something on the list, unless it is full.
+// add puts something on the list, unless it is full. What is said once only has half of it.
 func (a *amends) add(m amend) {
+	if !m.persistent && len(a.list) >= mostAmends/2 {
+		return
+	}
 	m.until = time.Now().Add(amendTime)
 	select {
 	case a.list <- m:

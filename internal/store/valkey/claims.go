@@ -103,9 +103,13 @@ func (s *Store) judge(ctx context.Context, key store.Key, d store.Digest, name, 
 			return store.Pending, there, nil
 		}
 		s.metrics.Uses[useReplay].Foreign.Inc()
-		if err := s.seize(ctx, name, own, ttl); err != nil {
+		first, err := s.seize(ctx, name, there, own, ttl)
+		if err != nil {
 			s.unclaim(name, own)
 			return store.Pending, "", down(err)
+		}
+		if first != "" {
+			return s.judge(ctx, key, d, name, own, first, ttl)
 		}
 	}
 	s.claims.mu.Lock()
@@ -138,27 +142,28 @@ func claimTime(ctx context.Context, now time.Time) time.Duration {
 
 // setNew sets a key that is not there; else it returns what is.
 func (s *Store) setNew(ctx context.Context, name, value string, ttl time.Duration) (there string, err error) {
-	err = s.link.calls(ctx, useReplay, func(ctx context.Context, c valkey.Client) (err error) {
-		there, err = c.Do(ctx, c.B().Set().Key(name).Value(value).Nx().Get().PxMilliseconds(ttl.Milliseconds()).Build()).ToString()
-		return err
+	there, err = calls(ctx, s.link, useReplay, func(ctx context.Context, c valkey.Client) (string, error) {
+		return c.Do(ctx, c.B().Set().Key(name).Value(value).Nx().Get().PxMilliseconds(ttl.Milliseconds()).Build()).ToString()
 	})
 	if valkey.IsValkeyNil(err) {
 		return "", nil
 	}
-	if wrongType(err) {
+	if wrongType(err) || err == nil && there == "" {
 		return foreign, nil
 	}
 	return there, err
 }
 
-// foreign stands for what is no string.
+// foreign stands for what is no string, or has no bytes.
 const foreign = "?"
 
-// seize puts a claim in the place of what is not ours.
-func (s *Store) seize(ctx context.Context, name, value string, ttl time.Duration) error {
-	return s.link.calls(ctx, useReplay, func(ctx context.Context, c valkey.Client) error {
-		return c.Do(ctx, c.B().Set().Key(name).Value(value).PxMilliseconds(ttl.Milliseconds()).Build()).Error()
-	})
+// seize puts a claim in the place of what is not ours. If something else is there by now, it returns that.
+func (s *Store) seize(ctx context.Context, name, there, value string, ttl time.Duration) (first string, err error) {
+	first, err = s.link.run(ctx, useReplay, seize, []string{name}, []string{there, value, milliseconds(ttl)}).ToString()
+	if valkey.IsValkeyNil(err) {
+		return "", nil
+	}
+	return first, err
 }
 
 // readAnswer reads a value as an answer. false: it is none.
@@ -228,9 +233,8 @@ func (s *Store) await(ctx context.Context, key store.Key, d store.Digest, there 
 }
 
 func (s *Store) get(ctx context.Context, name string) (value string, err error) {
-	err = s.link.calls(ctx, useReplay, func(ctx context.Context, c valkey.Client) (err error) {
-		value, err = c.Do(ctx, c.B().Get().Key(name).Build()).ToString()
-		return err
+	value, err = calls(ctx, s.link, useReplay, func(ctx context.Context, c valkey.Client) (string, error) {
+		return c.Do(ctx, c.B().Get().Key(name).Build()).ToString()
 	})
 	if valkey.IsValkeyNil(err) {
 		return "", nil

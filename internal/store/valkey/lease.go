@@ -167,28 +167,27 @@ func (s *Store) announce(ctx context.Context, l *store.Lease, h *hold, now int64
 	if !s.link.clustered() || n == 1 {
 		return many(s.link.run(ctx, useState, advance, keys, args), n)
 	}
-	values = make([][]byte, n)
 	each := make([]execution, n)
 	for i := range keys {
 		each[i] = execution{keys[i : i+1], args[2*i : 2*i+2]}
 	}
-	err = s.link.calls(ctx, useState, func(ctx context.Context, c valkey.Client) error {
+	return calls(ctx, s.link, useState, func(ctx context.Context, c valkey.Client) ([][]byte, error) {
+		values := make([][]byte, n)
 		for i, r := range advance.execute(ctx, c, each...) {
 			one, err := many(r, 1)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			values[i] = one[0]
 		}
-		return nil
+		return values, nil
 	})
-	return values, err
 }
 
 // read reads states without a change.
-func (s *Store) read(ctx context.Context, keys []string) (values [][]byte, err error) {
-	values = make([][]byte, len(keys))
-	err = s.link.calls(ctx, useState, func(ctx context.Context, c valkey.Client) error {
+func (s *Store) read(ctx context.Context, keys []string) ([][]byte, error) {
+	return calls(ctx, s.link, useState, func(ctx context.Context, c valkey.Client) ([][]byte, error) {
+		values := make([][]byte, len(keys))
 		gets := make([]valkey.Completed, len(keys))
 		for i, k := range keys {
 			gets[i] = c.B().Get().Key(k).Build()
@@ -200,14 +199,13 @@ func (s *Store) read(ctx context.Context, keys []string) (values [][]byte, err e
 			case wrongType(err):
 				values[i] = []byte{'?'}
 			case err != nil:
-				return err
+				return nil, err
 			default:
 				values[i] = b
 			}
 		}
-		return nil
+		return values, nil
 	})
-	return values, err
 }
 
 // many returns a reply of n values, nil for each that is absent.
@@ -255,11 +253,11 @@ func (s *Store) state(l *store.Lease, h *hold, i int, value []byte, now int64) [
 	if !h.announced[i] {
 		return none(g.play(l.Change, i, state, 0, n))
 	}
-	switch k, op := g.announced(n, l.Tag), l.Ops[i]; {
+	switch k, op := g.announced(l.Tag), l.Ops[i]; {
 	case k >= 0:
 		l.Known[i] = true
 		return none(g.play(l.Change, i, state, 0, k))
-	case g.inBase(n, l.Tag):
+	case g.counts(n, l.Tag):
 		l.Known[i] = true
 		return none(l.Change.Change(i, state, op, true))
 	}
@@ -328,14 +326,15 @@ func (s *Store) cancel(l *store.Lease, h *hold) error {
 			each = append(each, s.cancelOf(l, h, i, now))
 		}
 	}
-	return s.link.calls(context.Background(), useState, func(ctx context.Context, c valkey.Client) error {
+	_, err := calls(context.Background(), s.link, useState, func(ctx context.Context, c valkey.Client) (none struct{}, err error) {
 		for _, r := range advance.execute(ctx, c, each...) {
 			if err := r.Error(); err != nil {
-				return err
+				return none, err
 			}
 		}
-		return nil
+		return none, nil
 	})
+	return err
 }
 
 func (s *Store) cancelOf(l *store.Lease, h *hold, i int, now int64) execution {
@@ -357,10 +356,8 @@ func (s *Store) takeBack(l *store.Lease, h *hold) {
 
 // Delete removes a state, and reports whether there was one.
 func (s *Store) Delete(ctx context.Context, key store.Key) (bool, error) {
-	var n int64
-	err := s.link.calls(ctx, useState, func(ctx context.Context, c valkey.Client) (err error) {
-		n, err = c.Do(ctx, c.B().Del().Key(s.name(ofState, key)).Build()).AsInt64()
-		return err
+	n, err := calls(ctx, s.link, useState, func(ctx context.Context, c valkey.Client) (int64, error) {
+		return c.Do(ctx, c.B().Del().Key(s.name(ofState, key)).Build()).AsInt64()
 	})
 	return n > 0, down(err)
 }

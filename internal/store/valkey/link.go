@@ -35,6 +35,8 @@ type link struct {
 	client  atomic.Pointer[valkey.Client] // nil: there is none
 	up      atomic.Bool
 	failed  atomic.Int32 // calls in a row
+	asking  atomic.Int32 // calls under way
+	stuck   atomic.Bool  // the last was late, and may still have its place on the connection
 	cut     chan error   // tells Run that the link is cut, and why
 	mu      sync.Mutex   // of what follows
 	since   time.Time
@@ -51,6 +53,7 @@ const (
 	cutAfter    = 4                      // failures in a row
 	tryFirst    = 20 * time.Millisecond  // from a cut to the first try
 	tryLast     = 500 * time.Millisecond // from one try to the next, in a long outage
+	crowd       = 512                    // calls under way that surely have room
 	connectTime = time.Second            // for a new connection
 	limitsTime  = 50 * time.Millisecond  // for limits, which no request waits for
 	loginTime   = 4 * time.Second        // for a password to be made
@@ -78,26 +81,14 @@ func down(err error) error {
 
 var errCut = fmt.Errorf("%w: it has failed, and is being tried again", store.ErrDown)
 
-// call makes a call with the store's deadline, or what is left of ctx's. It does not end with ctx otherwise: it is
+// calls makes a call with the store's deadline, or what is left of ctx's. It does not end with ctx otherwise: it is
 // short.
-func (l *link) call(ctx context.Context, u use, f func(context.Context, valkey.Client) valkey.ValkeyResult) valkey.ValkeyResult {
-	var r valkey.ValkeyResult
-	err := l.calls(ctx, u, func(ctx context.Context, c valkey.Client) error {
-		r = f(ctx, c)
-		return r.Error()
-	})
-	if err != nil && r.Error() == nil {
-		return valkey.NewErrorResult(err)
-	}
-	return r
-}
-
-func (l *link) calls(ctx context.Context, u use, f func(context.Context, valkey.Client) error) error {
+func calls[T any](ctx context.Context, l *link, u use, f func(context.Context, valkey.Client) (T, error)) (reply T, err error) {
 	m := &l.metrics.Uses[u]
 	c := l.client.Load()
 	if c == nil || !l.up.Load() {
 		m.Down.Inc()
-		return errCut
+		return reply, errCut
 	}
 	begun, deadline := time.Now(), l.deadline
 	if u == useLimits {
@@ -108,17 +99,51 @@ func (l *link) calls(ctx context.Context, u use, f func(context.Context, valkey.
 		until = d
 	}
 	short, cancel := context.WithDeadline(context.Background(), until)
-	err := f(short, *c)
+	if n := l.asking.Add(1); n > crowd || l.stuck.Load() || (*c).Mode() == valkey.ClientModeCluster {
+		reply, err = leave(short, *c, f)
+	} else {
+		reply, err = f(short, *c)
+	}
+	l.asking.Add(-1)
 	cancel()
 	m.Seconds.ObserveDuration(time.Since(begun))
 	if err == nil || valkey.IsValkeyNil(err) {
 		if l.failed.Load() != 0 {
 			l.failed.Store(0)
 		}
-		return err
+		if l.stuck.Load() {
+			l.stuck.Store(false)
+		}
+		return reply, err
 	}
 	l.fail(m, err, until.Sub(begun) < deadline)
-	return err
+	return reply, err
+}
+
+// leave waits for f until ctx ends. Two things have a call wait whatever its own deadline is: the client of a cluster,
+// which dials nodes by itself, for the node that is being dialed; and any client for room, when more than a thousand wait
+// for an answer on its connection.
+func leave[T any](ctx context.Context, c valkey.Client, f func(context.Context, valkey.Client) (T, error)) (reply T, err error) {
+	type result struct {
+		reply T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() { // it ends when the node is dialed or the connection is given up, in a second or two
+		reply, err := f(ctx, c)
+		done <- result{reply, err}
+	}()
+	select {
+	case r := <-done:
+		return r.reply, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.reply, r.err
+	default:
+		return reply, ctx.Err()
+	}
 }
 
 // fail counts a failure. hurried: the call had less time than the store has.
@@ -132,6 +157,7 @@ func (l *link) fail(m *telemetry.StoreUse, err error, hurried bool) {
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		m.Late.Inc()
+		l.stuck.Store(true)
 		if hurried {
 			return
 		}
@@ -199,7 +225,7 @@ func (l *link) connect(ctx context.Context) error {
 		m.client.Close()
 		return net.ErrClosed
 	}
-	if s != before {
+	if s.differs(before) {
 		s.tell(l.log)
 	}
 	l.drop(l.client.Swap(&m.client))

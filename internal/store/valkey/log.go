@@ -11,7 +11,8 @@ import (
 // A change is one record of a log behind its base.
 type change struct {
 	kind byte
-	dead bool // cancelled, or announced before
+	acts bool // it changes the state; of a cancel: it undoes what is in the base
+	live bool // an announcement that is not cancelled
 	id   id
 	at   int64
 	op   []byte
@@ -20,8 +21,9 @@ type change struct {
 
 // A mark remembers that an announcement is in the base.
 type mark struct {
-	id id
-	at int64
+	id   id
+	at   int64
+	gone int // one more than the change that cancels it; 0: none
 }
 
 // A log is what a state's key holds, read. Its slices are parts of the value.
@@ -79,92 +81,92 @@ func (g *log) readBase(b []byte) error {
 	return nil
 }
 
-// resolve finds which announcements are void: those that were cancelled, and of those of one tag all but the first.
+// resolve finds what each change does. Of the announcements of a tag that are not cancelled the first counts; so those
+// that are in the base do, and when all of them are cancelled their change is undone, unless another was announced by
+// then. What is cancelled behind the base is never carried out.
 func (g *log) resolve() {
 	for i := range g.changes {
-		if c := &g.changes[i]; c.kind == kindCancel {
-			if k := g.cancelled(i); k >= 0 {
-				g.changes[k].dead, c.dead = true, true
-			} else {
-				c.dead = g.mark(&c.id) < 0
-			}
+		c := &g.changes[i]
+		if c.kind == kindAnnounce {
+			c.live = true
+		} else {
+			c.acts = g.cancel(i)
 		}
 	}
-	var seen uint64 // a bit for some tags: most are not there twice
+	var seen sieve // most tags are not there twice
 	for i := range g.marks {
-		seen |= bit(&g.marks[i].id)
+		seen.add(&g.marks[i].id)
 	}
 	for i := range g.changes {
 		c := &g.changes[i]
-		if c.dead || c.kind == kindCancel {
-			continue
+		switch {
+		case c.live:
+			c.acts = !seen.add(&c.id) || !g.counts(i, c.id.tag())
+		case c.acts:
+			c.acts = !g.counts(i+1, c.id.tag())
 		}
-		c.dead = seen&bit(&c.id) != 0 && (g.inBase(i, c.id.tag()) || g.announced(i, c.id.tag()) >= 0)
-		seen |= bit(&c.id)
 	}
 }
 
-func bit(i *id) uint64 { return 1 << (i[0] & 63) }
+// A sieve knows of many tags that they were not there before.
+type sieve [64]uint64
 
-// cancelled returns which announcement the i-th change, a cancel, makes void; −1: none behind the base.
-func (g *log) cancelled(i int) int {
+// add adds a tag, and reports whether it may have been there before.
+func (s *sieve) add(i *id) bool {
+	word, bit := &s[i[1]&63], uint64(1)<<(i[0]&63)
+	was := *word&bit != 0
+	*word |= bit
+	return was
+}
+
+// cancel cancels what the i-th change is about, and reports whether that is in the base.
+func (g *log) cancel(i int) bool {
 	of := &g.changes[i].id
 	for k := i - 1; k >= 0; k-- {
-		c := &g.changes[k]
-		if !c.dead && c.kind == kindAnnounce && (c.id == *of || of.last() && c.id.tag() == of.tag()) {
-			return k
+		if c := &g.changes[k]; c.live && of.means(&c.id) {
+			c.live = false
+			return false
 		}
 	}
-	return -1
+	for k := len(g.marks) - 1; k >= 0; k-- {
+		if m := &g.marks[k]; m.gone == 0 && of.means(&m.id) {
+			m.gone = i + 1
+			return true
+		}
+	}
+	return false
 }
 
-// announced returns the announcement of a tag before the i-th change that counts; −1: there is none.
-func (g *log) announced(i int, tag store.Tag) int {
-	for i--; i >= 0; i-- {
-		if c := &g.changes[i]; !c.dead && c.kind == kindAnnounce && c.id.tag() == tag {
+// counts reports whether the change of a tag counts just before the i-th change: it is in the base, or announced.
+func (g *log) counts(i int, tag store.Tag) bool {
+	for k := range g.marks {
+		if m := &g.marks[k]; (m.gone == 0 || m.gone > i) && m.id.tag() == tag {
+			return true
+		}
+	}
+	for k := range g.changes[:i] {
+		if c := &g.changes[k]; c.live && c.id.tag() == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// announced returns the announcement of a tag that counts; −1: there is none, or it is in the base.
+func (g *log) announced(tag store.Tag) int {
+	for i := range g.changes {
+		if c := &g.changes[i]; c.live && c.acts && c.id.tag() == tag {
 			return i
 		}
 	}
 	return -1
 }
 
-// inBase reports whether a change of that tag is in the base, and not cancelled before the i-th change.
-func (g *log) inBase(i int, tag store.Tag) bool {
-	n := 0
-	for k := range g.marks {
-		if g.marks[k].id.tag() == tag {
-			n++
-		}
-	}
-	for k := range g.changes[:min(i, len(g.changes))] {
-		if c := &g.changes[k]; n > 0 && !c.dead && c.kind == kindCancel && c.id.tag() == tag {
-			n--
-		}
-	}
-	return n > 0
-}
-
-// mark returns where the base's mark of an announcement is; −1: it has none.
-func (g *log) mark(of *id) int {
-	return slices.IndexFunc(g.marks, func(m mark) bool { return m.id == *of || of.last() && m.id.tag() == of.tag() })
-}
-
 // play carries out the changes from the i-th up to the j-th, of the state of ref.
 func (g *log) play(c store.Changer, ref int, state []byte, i, j int) []byte {
 	for k := i; k < j; k++ {
-		d := &g.changes[k]
-		if d.dead {
-			continue
-		}
-		if d.kind == kindAnnounce {
-			state = c.Change(ref, state, d.op, false)
-			continue
-		}
-		if m := g.mark(&d.id); m >= 0 {
-			g.marks = slices.Delete(g.marks, m, m+1)
-			if tag := d.id.tag(); !slices.ContainsFunc(g.marks, func(m mark) bool { return m.id.tag() == tag }) {
-				state = c.Change(ref, state, d.op, true)
-			}
+		if d := &g.changes[k]; d.acts {
+			state = c.Change(ref, state, d.op, d.kind == kindCancel)
 		}
 	}
 	return state
@@ -173,9 +175,9 @@ func (g *log) play(c store.Changer, ref int, state []byte, i, j int) []byte {
 const (
 	foldAt    = 8       // changes behind a base are worth another base
 	foldEvery = 4       // of those who announce, one tries
-	settled   = 250     // ms after which a change is not expected to be cancelled any more
+	settled   = 20      // ms after which a change is not expected to be cancelled any more; if it is, the base is changed
 	keepTag   = 300_000 // ms for which a base remembers that a change is in it
-	keepTags  = 256     // of them at most
+	keepTags  = 128     // of them at most
 )
 
 // foldable returns how many of the first changes should go into a new base, 0 for none. Only some of those who ask
@@ -189,18 +191,18 @@ func (g *log) foldable(now int64) int {
 	for i < n && g.changes[i].at < now-settled {
 		i++
 	}
-	if i < foldAt/2 {
-		return 0
+	if i < foldAt/2 || slices.ContainsFunc(g.changes[i:], func(c change) bool { return c.kind == kindCancel && c.id.last() }) {
+		return 0 // which was the last depends on what comes before
 	}
 	return i
 }
 
 // newBase returns a base of a state that has the first n changes.
 func (g *log) newBase(state []byte, n int, now int64) []byte {
+	g.marks = slices.DeleteFunc(g.marks, func(m mark) bool { return m.gone > 0 && m.gone <= n })
 	for i := range g.changes[:n] {
-		c := &g.changes[i]
-		if c.kind == kindAnnounce && (!c.dead || g.inBase(i, c.id.tag()) || g.announced(n, c.id.tag()) >= 0) { // a second one may be all that is left
-			g.marks = append(g.marks, mark{c.id, c.at})
+		if c := &g.changes[i]; c.live { // a second one of a tag may be all that is left
+			g.marks = append(g.marks, mark{id: c.id, at: c.at})
 		}
 	}
 	g.marks = slices.DeleteFunc(g.marks, func(m mark) bool { return m.at < now-keepTag })

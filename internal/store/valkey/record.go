@@ -63,6 +63,9 @@ func (i *id) tag() store.Tag { return store.Tag(i[:tagSize]) }
 // last reports whether the id is of the last announcement of its tag, whichever that is.
 func (i *id) last() bool { return [idSize - tagSize]byte(i[tagSize:]) == [idSize - tagSize]byte{} }
 
+// means reports whether a cancel of i is about an announcement.
+func (i *id) means(of *id) bool { return *i == *of || i.last() && i.tag() == of.tag() }
+
 // newID returns the id of another announcement of a tag.
 func newID(tag store.Tag) (i id) {
 	copy(i[:], tag[:])

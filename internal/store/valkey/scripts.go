@@ -11,57 +11,52 @@ import (
 	"github.com/besra-ml/besra/internal/store"
 )
 
-// The scripts. Each touches only the keys that it is given, and works on Redis 7.0 as well.
-var (
-	// advance appends to each key what is announced, and returns what each held before. ARGV: of each key how long it
-	// is kept untouched, ms, and a record; no bytes: it is only read. What is no string was put there by somebody else.
-	advance = script(`
-local out = {}
-for i = 1, #KEYS do
-  local v = redis.pcall('GET', KEYS[i])
+// announce is a function of scripts. ARGV has of each key for how long it is kept untouched, ms, and a record; no bytes: it
+// is only read. What is no string was put there by somebody else.
+const announce = `
+local function announce(i)
+  local key, keep, record, v = KEYS[i], ARGV[2 * i - 1], ARGV[2 * i]
+  if record == '' then
+    v = redis.pcall('GET', key)
+  else
+    v = redis.pcall('GETEX', key, 'PX', keep)
+  end
   if type(v) == 'table' then
-    redis.call('DEL', KEYS[i])
+    redis.call('DEL', key)
     v = '?'
   end
-  out[i] = v
-  local record = ARGV[2 * i]
-  if record ~= '' then
-    if v == '?' then
-      redis.call('SET', KEYS[i], record)
-    else
-      redis.call('APPEND', KEYS[i], record)
-    end
-    redis.call('PEXPIRE', KEYS[i], ARGV[2 * i - 1])
+  if record == '' then
+    return v
+  elseif not v or v == '?' then
+    redis.call('SET', key, record, 'PX', keep)
+  else
+    redis.call('APPEND', key, record)
   end
+  return v
+end
+`
+
+// The scripts. Each touches only the keys that it is given, and works on Redis 7.0 as well.
+var (
+	// advance announces what is said of each key, and returns what each held before.
+	advance = script(announce + `
+local out = {}
+for i = 1, #KEYS do
+  out[i] = announce(i)
 end
 return out`)
 
 	// begin is a claim of the first key, which ARGV begins with, and for how long it is good, ms. If there is nothing
 	// there the rest is advance. It returns what was there, and then what advance does.
-	begin = script(`
+	begin = script(announce + `
 local there = redis.pcall('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
-if there then
-  if type(there) == 'table' then
-    there = '?'
-  end
-  return {there}
+if type(there) == 'table' then
+  there = '?'
 end
-local out = {false}
-for i = 2, #KEYS do
-  local v = redis.pcall('GET', KEYS[i])
-  if type(v) == 'table' then
-    redis.call('DEL', KEYS[i])
-    v = '?'
-  end
-  out[i] = v
-  local record = ARGV[2 * i]
-  if record ~= '' then
-    if v == '?' then
-      redis.call('SET', KEYS[i], record)
-    else
-      redis.call('APPEND', KEYS[i], record)
-    end
-    redis.call('PEXPIRE', KEYS[i], ARGV[2 * i - 1])
+local out = {there}
+if not there then
+  for i = 2, #KEYS do
+    out[i] = announce(i)
   end
 end
 return out`)
@@ -143,16 +138,20 @@ func (s *lua) execute(ctx context.Context, c valkey.Client, what ...execution) [
 
 // run runs a script at the store.
 func (l *link) run(ctx context.Context, u use, s *lua, keys, args []string) valkey.ValkeyResult {
-	return l.call(ctx, u, func(ctx context.Context, c valkey.Client) valkey.ValkeyResult {
-		return s.execute(ctx, c, execution{keys, args})[0]
+	r, err := calls(ctx, l, u, func(ctx context.Context, c valkey.Client) (valkey.ValkeyResult, error) {
+		r := s.execute(ctx, c, execution{keys, args})[0]
+		return r, r.Error()
 	})
+	if err != nil && r.Error() == nil {
+		return valkey.NewErrorResult(err)
+	}
+	return r
 }
 
 // Get returns what Put has put under a key.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
-	err = s.link.calls(ctx, useMemo, func(ctx context.Context, c valkey.Client) (err error) {
-		value, err = c.Do(ctx, c.B().Get().Key(s.prefix+key).Build()).AsBytes()
-		return err
+	value, err = calls(ctx, s.link, useMemo, func(ctx context.Context, c valkey.Client) ([]byte, error) {
+		return c.Do(ctx, c.B().Get().Key(s.prefix+key).Build()).AsBytes()
 	})
 	if valkey.IsValkeyNil(err) || wrongType(err) {
 		return nil, nil

@@ -66,6 +66,12 @@ func readInfo(text string) (s server) {
 	return s
 }
 
+// differs reports whether it is another server than before, or set up otherwise.
+func (s server) differs(before server) bool {
+	s.evicted, s.used = before.evicted, before.used
+	return s != before
+}
+
 // tell logs what operators should know of a server.
 func (s server) tell(log *slog.Logger) {
 	log.Info("shared store", "server", s.name+" "+s.version, "cluster", s.cluster, "eviction", s.eviction, "max_bytes", s.most)

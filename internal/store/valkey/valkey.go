@@ -93,7 +93,7 @@ func clientOptions(o store.SharedOptions) valkey.ClientOption {
 		// A call that is late must not cost the connection, which others have as well.
 		AlwaysPipelining: true,
 		// What is sent together costs a system call less: bench/shared.sh.
-		MaxFlushDelay:     20 * time.Microsecond,
+		MaxFlushDelay:     50 * time.Microsecond,
 		PipelineMultiplex: multiplexed(runtime.GOMAXPROCS(0)),
 		Dialer:            net.Dialer{Timeout: connectTime, KeepAlive: connectTime / 2},
 		ConnWriteTimeout:  connectTime,
@@ -104,12 +104,8 @@ func clientOptions(o store.SharedOptions) valkey.ClientOption {
 	}
 	c.ClusterOption.ShardsRefreshInterval = connectTime
 	if o.Login != nil {
-		c.AuthCredentialsFn = func(valkey.AuthCredentialsContext) (valkey.AuthCredentials, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), loginTime)
-			defer cancel()
-			user, password, renew, err := o.Login(ctx)
-			return valkey.AuthCredentials{Username: user, Password: password, RefreshAfter: renew}, err
-		}
+		l := &logins{ask: o.Login}
+		c.DialCtxFn, c.AuthCredentialsFn = l.dial, l.credentials
 	}
 	return c
 }
