@@ -24,6 +24,7 @@ func (a *App) openMemo() (err error) {
 	if a.config.Memo.Estimate {
 		a.ghost = memo.NewGhost()
 	}
+	a.measureMemo(time.Now()) // its series are there from the start
 	return nil
 }
 

@@ -3,6 +3,7 @@ package valkey
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -45,13 +46,17 @@ func benchRun(b *testing.B, server *valkeytest.Server, callers int, caller func(
 	b.ReportAllocs()
 	before := server.CPUSeconds()
 	b.ResetTimer()
-	var n atomic.Int64
+	var n, failed atomic.Int64
 	var team sync.WaitGroup
 	for range callers {
 		call := caller()
 		team.Go(func() {
 			for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
-				if err := call(int(i)); err != nil {
+				err := call(int(i))
+				if errors.Is(err, store.ErrDown) { // the machine is shared, and connections are given up after a second
+					failed.Add(1)
+					time.Sleep(time.Millisecond)
+				} else if err != nil {
 					b.Error(err)
 					return
 				}
@@ -60,6 +65,9 @@ func benchRun(b *testing.B, server *valkeytest.Server, callers int, caller func(
 	}
 	team.Wait()
 	b.StopTimer()
+	if f := failed.Load(); f > 0 {
+		b.ReportMetric(float64(f)/float64(b.N), "failed/op")
+	}
 	b.ReportMetric((server.CPUSeconds()-before)*1e6/float64(b.N), "server-µs/op")
 }
 
