@@ -31,6 +31,7 @@ type link struct {
 	client  atomic.Pointer[valkey.Client] // nil: there is none
 	up      atomic.Bool
 	failed  atomic.Int32 // calls in a row
+	good    atomic.Int64 // when the last call was answered, ns since 1970
 	asking  atomic.Int32 // calls under way
 	stuck   atomic.Bool  // the last was late, and may still have its place on the connection
 	cut     chan error   // tells Run that the link is cut, and why
@@ -102,11 +103,13 @@ func calls[T any](ctx context.Context, l *link, u use, f func(context.Context, v
 	}
 	l.asking.Add(-1)
 	cancel()
-	m.Seconds.ObserveDuration(time.Since(begun))
+	took := time.Since(begun)
+	m.Seconds.ObserveDuration(took)
 	if err == nil || valkey.IsValkeyNil(err) {
 		if l.failed.Load() != 0 {
 			l.failed.Store(0)
 		}
+		l.good.Store(begun.Add(took).UnixNano())
 		if l.stuck.Load() {
 			l.stuck.Store(false)
 		}
@@ -160,7 +163,7 @@ func (l *link) fail(m *telemetry.StoreUse, err error, hurried bool) {
 	default:
 		m.Lost.Inc()
 	}
-	if l.failed.Add(1) < cutAfter || !l.up.CompareAndSwap(true, false) {
+	if l.failed.Add(1) < cutAfter || l.others() || !l.up.CompareAndSwap(true, false) {
 		return
 	}
 	l.metrics.Up.Set(0)
@@ -168,6 +171,12 @@ func (l *link) fail(m *telemetry.StoreUse, err error, hurried bool) {
 	case l.cut <- err:
 	default:
 	}
+}
+
+// others reports whether other nodes of a cluster do what they are asked: then calls of one that does not cost their
+// deadline, and are no reason to ask none.
+func (l *link) others() bool {
+	return l.clustered() && time.Since(time.Unix(0, l.good.Load())) < cutAfter*l.deadline
 }
 
 // broken reports whether an answer says that the server cannot serve, whatever is asked.
