@@ -30,7 +30,10 @@ type asked struct {
 }
 
 func TestLayersCannotBeSeen(t *testing.T) {
-	n := 8_000
+	n := 6_400
+	if testing.Short() {
+		n = 1_600
+	}
 	if text := os.Getenv("BESRA_REQUESTS"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
