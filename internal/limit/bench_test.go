@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -95,12 +96,15 @@ func TestAdmittingAllocatesNothing(t *testing.T) {
 				l.once(t, id, time.Now(), 0)
 			}
 		}
-		time.Sleep(10 * time.Millisecond)
-		i := 0
-		if n := testing.AllocsPerRun(1000, func() {
-			l.once(t, ids[i%len(ids)], time.Now(), 0)
-			i++
-		}); n != 0 {
+		i, n := 0, math.Inf(1)
+		for try := 0; n > 0 && try < 20; try++ { // leases that go on meanwhile allocate, too
+			time.Sleep(10 * time.Millisecond)
+			n = testing.AllocsPerRun(100, func() {
+				l.once(t, ids[i%len(ids)], time.Now(), 0)
+				i++
+			})
+		}
+		if n != 0 {
 			t.Errorf("%v allocations with a quota, %s", n, name)
 		}
 	}
