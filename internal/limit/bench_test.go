@@ -89,6 +89,14 @@ func TestAdmittingAllocatesNothing(t *testing.T) {
 			t.Errorf("%v allocations for work of %v", n, work)
 		}
 	}
+	q, buf := Quota{Rate: 500, Burst: 1000, Remaining: 999}, make([]byte, 0, 64)
+	if n := testing.AllocsPerRun(100, func() { buf = q.AppendRateLimit(q.AppendPolicy(buf[:0])) }); n != 0 {
+		t.Errorf("%v allocations for the headers", n)
+	}
+	var e Estimate
+	if n := testing.AllocsPerRun(100, func() { e.Observe(3, e.For(100)+1) }); n != 0 {
+		t.Errorf("%v allocations for an estimate", n)
+	}
 	for name, l := range map[string]*Limiter{"alone": newLimiter(t, "off", 0), "shared": newFleetLimiter(t)} {
 		ids := withQuotas()
 		for range 20 { // tokens are held
@@ -107,14 +115,6 @@ func TestAdmittingAllocatesNothing(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%v allocations with a quota, %s", n, name)
 		}
-	}
-	q, buf := Quota{Rate: 500, Burst: 1000, Remaining: 999}, make([]byte, 0, 64)
-	if n := testing.AllocsPerRun(100, func() { buf = q.AppendRateLimit(q.AppendPolicy(buf[:0])) }); n != 0 {
-		t.Errorf("%v allocations for the headers", n)
-	}
-	var e Estimate
-	if n := testing.AllocsPerRun(100, func() { e.Observe(3, e.For(100)+1) }); n != 0 {
-		t.Errorf("%v allocations for an estimate", n)
 	}
 }
 
