@@ -205,7 +205,7 @@ func (l *lane) next() asked {
 	case 9: // a label before its event
 		return asked{path: "/v1/labels", body: fmt.Sprintf(`{"labels":[{"event_id":"e_%s_%d","label":"fraud","time":"%s"}]}`, l.name, l.ids+l.r.IntN(10), l.when())}
 	case 10, 11:
-		events := make([]string, 1+l.r.IntN(8))
+		events := make([]string, l.r.IntN(9)) // or none
 		for i := range events {
 			events[i] = l.again()
 			if l.r.IntN(3) > 0 {

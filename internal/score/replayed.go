@@ -68,15 +68,10 @@ func (s *replayed) claimAll(ctx context.Context, b *Batch) (waiting int) {
 	if s.far && len(b.Events) > 1 {
 		return s.claimTogether(ctx, b)
 	}
-	if e := &b.Events[0]; s.opens != nil && len(b.Events) == 1 && e.Guarded && e.Raw && e.Refused == nil {
-		start := len(b.Answers)
-		claimed, answers, err := s.opens.open(ctx, b, b.Answers)
-		b.Answers = answers
-		if !s.take(e, false, claimed, answers[start:], err) {
-			e.Done = true
-			return 1
+	if s.opens != nil && len(b.Events) == 1 {
+		if e := &b.Events[0]; e.Guarded && e.Raw && e.Refused == nil {
+			return s.openOne(ctx, b, e)
 		}
-		return 0
 	}
 	for i := range b.Events {
 		e := &b.Events[i]
@@ -90,6 +85,18 @@ func (s *replayed) claimAll(ctx context.Context, b *Batch) (waiting int) {
 		}
 	}
 	return waiting
+}
+
+// openOne is claimAll for the only event of a batch, a raw one.
+func (s *replayed) openOne(ctx context.Context, b *Batch, e *Event) (waiting int) {
+	start := len(b.Answers)
+	claimed, answers, err := s.opens.open(ctx, b, b.Answers)
+	b.Answers = answers
+	if !s.take(e, false, claimed, answers[start:], err) {
+		e.Done = true
+		return 1
+	}
+	return 0
 }
 
 // claim asks for the right to answer e, or finds its answer, which is appended to dst. false: somebody else is about
