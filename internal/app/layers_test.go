@@ -138,6 +138,9 @@ func compare(t *testing.T, want, got [][]asked) {
 
 // askAll asks the requests of each lane in their order, the servers in turn.
 func askAll(all [][]asked, servers ...*server) {
+	for _, s := range servers {
+		eventually(s.t, "it is ready", func() bool { return s.isReady() == nil })
+	}
 	var wg sync.WaitGroup
 	for _, lane := range all {
 		wg.Go(func() {
