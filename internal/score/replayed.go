@@ -55,7 +55,7 @@ func (s *replayed) Score(ctx context.Context, b *Batch) error {
 		waiting--
 		e.Done = false
 		b.Answers, _ = s.claim(ctx, e, true, b.Answers)
-		if e.claimed {
+		if !e.Replayed && e.Refused == nil { // won, or answered without a claim
 			err = s.pass(ctx, b, i, i+1)
 		}
 	}

@@ -341,3 +341,36 @@ func TestTwinsWhoseFirstWasRefusedGetTheirOwnAnswers(t *testing.T) {
 		}
 	}
 }
+
+// dying is a store that somebody else's claim is in, and that goes down while its end is awaited.
+type dying struct{ *store.Memory }
+
+func (dying) Claim(_ context.Context, _ store.Key, _ store.Digest, wait bool, dst []byte) (store.Claimed, []byte, error) {
+	if wait {
+		return store.Pending, dst, store.ErrDown
+	}
+	return store.Pending, dst, nil
+}
+
+func TestWhoWaitsWhileTheStoreGoesDownIsScoredOrRefused(t *testing.T) {
+	m := model(t, "binary-logistic-3.2.0/model.ubj", nil)
+	for name, closed := range map[string]bool{"open": false, "closed": true} {
+		t.Run(name, func(t *testing.T) {
+			var n atomic.Int64
+			metrics := telemetry.New(telemetry.Options{})
+			b := guarded(new(Batch), m, "evt", "other")
+			if err := Replayed(counting(&n, nil), dying{store.NewMemory(store.Options{})}, closed, metrics).Score(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			for i := range b.Events {
+				e := &b.Events[i]
+				if closed != errors.Is(e.Refused, store.ErrDown) || closed == (e.Answer != nil) || e.Done {
+					t.Errorf("event %d: refused %v, answer %q, done %v", i, e.Refused, e.Answer, e.Done)
+				}
+			}
+			if want := map[bool]int64{false: 2, true: 0}[closed]; n.Load() != want || metrics.Replay.Unguarded.Value() != uint64(want) {
+				t.Errorf("%d were scored, %d without a guard", n.Load(), metrics.Replay.Unguarded.Value())
+			}
+		})
+	}
+}
