@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/besra-ml/besra/internal/feature"
@@ -92,7 +93,7 @@ func (t *Turn) Change(i int, state, op []byte, undo bool) []byte {
 }
 
 // commitShared lets go of an event that was announced. A label that came before it is made known to its histories.
-func (h *History) commitShared(ctx context.Context, t *Turn, s Stream, e *feature.Event, kept uint16) error {
+func (h *History) commitShared(ctx context.Context, t *Turn, s Stream, e *feature.Event, said *Scored, kept uint16) error {
 	if t.lease.Ops == nil && len(t.groups) > 0 {
 		return errNotAnnounced
 	}
@@ -109,7 +110,13 @@ func (h *History) commitShared(ctx context.Context, t *Turn, s Stream, e *featur
 	if missed { // rarely: somebody came late, or to a full history
 		_ = h.change(ctx, t, []store.Ref{t.refs[len(t.refs)-1]}, nil, appendSaid(nil, s, e, kept|^all))
 	}
-	if t.early.labelled && t.early.label == outcome.Fraud {
+	if !t.early.labelled {
+		return nil
+	}
+	if h.Outcomes != nil {
+		_, _, _ = h.Outcomes.Label(outcome.Key(said.Key), h.position(0), t.early.label, t.early.at)
+	}
+	if t.early.label == outcome.Fraud {
 		r := Record{Time: e.Time, Data: appendData(nil, s.Plan, s.Tenant, e, kept)}
 		_ = h.markShared(ctx, t, s, &r, 0, mark(t.early.at))
 	}
@@ -162,18 +169,15 @@ func (h *History) undoShared(ctx context.Context, t *Turn, s Stream, e *feature.
 // labelShared is Label where processes share a store. The labels of one event are taken one after the other, whoever
 // takes them.
 func (h *History) labelShared(ctx context.Context, t *Turn, labels []Relabel) error {
+	err := h.labelEach(ctx, t, labels)
+	if err != nil {
+		return err
+	}
 	last := uint64(0)
 	for i := range labels {
-		c := &labels[i]
-		if of := h.plans.Load().pasts[c.Stream.Model]; of != nil && of.plan.Load() != nil {
-			c.Stream.Plan = of.plan.Load()
-		}
-		if err := h.labelOne(ctx, t, c); err != nil {
-			return err
-		}
-		last = max(last, c.position)
+		last = max(last, labels[i].position)
 	}
-	err := h.wait(last, h.Deadline)
+	err = h.wait(last, h.Deadline)
 	if err != nil && h.Continue {
 		h.Metrics.Journal.Unsaved.Inc()
 		return nil
@@ -181,7 +185,35 @@ func (h *History) labelShared(ctx context.Context, t *Turn, labels []Relabel) er
 	return err
 }
 
+// labelEach takes labels, some side by side: each is several trips. Those of one event keep their order.
+func (h *History) labelEach(ctx context.Context, t *Turn, labels []Relabel) error {
+	if len(labels) == 1 {
+		return h.labelOne(ctx, t, &labels[0])
+	}
+	n := min(len(labels), labellers)
+	errs := make([]error, n)
+	var team sync.WaitGroup
+	for w := range n {
+		team.Go(func() {
+			var own Turn
+			for i := range labels {
+				if int(labels[i].Key[0])%n == w && errs[w] == nil {
+					errs[w] = h.labelOne(ctx, &own, &labels[i])
+				}
+			}
+		})
+	}
+	team.Wait()
+	return errors.Join(errs...)
+}
+
+// labellers is how many labels of one request are taken at once.
+const labellers = 16
+
 func (h *History) labelOne(ctx context.Context, t *Turn, c *Relabel) error {
+	if of := h.plans.Load().pasts[c.Stream.Model]; of != nil && of.plan.Load() != nil {
+		c.Stream.Plan = of.plan.Load()
+	}
 	k := (*known)(nil)
 	if c.Stream.Plan != nil {
 		k = h.known(c.Stream.Plan)

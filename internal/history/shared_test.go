@@ -15,6 +15,7 @@ import (
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/journal"
 	"github.com/besra-ml/besra/internal/outcome"
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/store"
@@ -27,8 +28,17 @@ import (
 // shared opens what a process has of the store at an address; "": it has its own.
 func shared(t *testing.T, p *feature.Plan, address string) *history.History {
 	t.Helper()
+	return journaled(t, p, address, nil)
+}
+
+// journaled is shared, of a process that has a journal.
+func journaled(t *testing.T, p *feature.Plan, address string, j *journal.Journal) *history.History {
+	t.Helper()
 	m := telemetry.New(telemetry.Options{})
-	o := history.Options{Store: store.NewMemory(store.Options{}), TTL: time.Hour, Metrics: m, Log: slog.New(slog.DiscardHandler)}
+	o := history.Options{
+		Journal: j,
+		Store:   store.NewMemory(store.Options{}), TTL: time.Hour, Metrics: m, Log: slog.New(slog.DiscardHandler),
+	}
 	var err error
 	if o.Outcomes, err = outcome.Open(outcome.Options{}); err != nil {
 		t.Fatal(err)
@@ -218,5 +228,64 @@ func TestProcessesKnowWhichHistoriesAreWhole(t *testing.T) {
 	third.Measure()
 	if first.AnyShort(old) {
 		t.Error("the first's own are whole")
+	}
+}
+
+// Whose journal knows of events that the store has not is not told that histories are whole.
+func TestAStoreThatIsNewToAJournalIsNotWhole(t *testing.T) {
+	plan := planOf(t, demoFeatures(t, ""))
+	for name, events := range map[string]int{"a new journal": 0, "one with events": 1} {
+		t.Run(name, func(t *testing.T) {
+			j, err := journal.Open(journal.Options{Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range events {
+				if _, err := j.Append([]byte("an event")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h := journaled(t, plan, valkeytest.Start(t).Addr(), j)
+			h.Measure()
+			if got := h.AnyShort(plan); got != (events > 0) {
+				t.Errorf("short: %v", got)
+			}
+		})
+	}
+}
+
+// A label may come before its event, to another process: it is in the figures of the one that scores the event, and of
+// no event that is scored after it.
+func TestALabelBeforeItsEvent(t *testing.T) {
+	plan, at := planOf(t, demoFeatures(t, "")), valkeytest.Start(t).Addr()
+	first, second := shared(t, plan, at), shared(t, plan, at)
+	stream := history.Stream{Model: "fraud", Plan: plan}
+	var turn history.Turn
+	early := []history.Relabel{
+		{Stream: stream, Key: store.Key{1}, Label: outcome.Fraud, At: 1_700_000_000_000},
+		{Stream: stream, Key: store.Key{1}, Label: outcome.Fraud, At: 1_700_000_000_000},
+		{Stream: stream, Key: store.Key{9}, Label: outcome.Genuine, At: 1_700_000_000_000},
+	}
+	if err := first.Label(t.Context(), &turn, early); err != nil || early[0].Became != history.Early || early[1].Became != history.Repeated {
+		t.Fatal(early, err)
+	}
+	var e feature.Event
+	e.Reset(plan)
+	e.Time = 1_700_000_000_000
+	e.Hashes[plan.Field("card")], e.Hashes[plan.Field("terminal")] = feature.Hash{1}, feature.Hash{2}
+	key := store.Key{1}
+	if err := second.Announce(t.Context(), &turn, stream, &e, &key); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := second.Commit(t.Context(), &turn, stream, &e, &history.Scored{Version: 1, HasID: true, Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Remember(&turn, stream, e.Time, &history.Scored{Version: 1, HasID: true, Key: store.Key{2}}); err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range map[byte]outcome.Label{1: outcome.Fraud, 2: 0} {
+		if o, known, err := second.Outcomes.Get(outcome.Key{k}); err != nil || !known || o.Label != want {
+			t.Errorf("event %d: %+v, %v, %v", k, o, known, err)
+		}
 	}
 }

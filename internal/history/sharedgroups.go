@@ -15,13 +15,14 @@ import (
 // windows may be served by some processes and not by others, for a while. So each tells the store, time and again,
 // which groups its events enter, by model, and learns from when on these are whole:
 //
-//   - a model's first groups are whole from the beginning, a group that comes later from then on;
+//   - a model's first groups are whole from the beginning, unless a journal knows of events before; a group that comes
+//     later is from then on;
 //   - one that nobody fed for a while, in which the model's others were fed, from when it came back;
 //   - and while a process scores events that do not enter a group, that group lacks them.
 //
 // Times are those of the processes' clocks, ms.
 var tellGroups = &store.Script{Text: `
-local now, scored, gap = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
+local now, scored, gap, known = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3]), ARGV[4] == '1'
 local all = redis.call('HGETALL', KEYS[1])
 local fed, whole, latest, mine = {}, {}, 0, {}
 for i = 1, #all, 2 do
@@ -32,11 +33,11 @@ for i = 1, #all, 2 do
   end
 end
 local out = {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local id = ARGV[i]
   mine[id] = true
   if not fed[id] then
-    whole[id] = latest > 0 and now or 0
+    whole[id] = (known or latest > 0) and now or 0
   elseif latest - fed[id] > gap then
     whole[id] = now
   end
@@ -66,11 +67,12 @@ func (h *History) tellShared() {
 	}
 	h.told = now
 	for model, groups := range h.attachedByModel() {
-		scored := "0"
-		if h.plans.Load().pasts[model].scored.Swap(false) {
-			scored = "1"
+		of := h.plans.Load().pasts[model]
+		scored := of.scored.Swap(false)
+		args := []string{
+			strconv.FormatInt(now.UnixMilli(), 10), bit(scored), strconv.FormatInt(fedGap.Milliseconds(), 10),
+			bit(h.Journal != nil && h.Journal.Last() > 0),
 		}
-		args := []string{strconv.FormatInt(now.UnixMilli(), 10), scored, strconv.FormatInt(fedGap.Milliseconds(), 10)}
 		var told []*group
 		for id, g := range groups {
 			args, told = append(args, hex.EncodeToString(id[:])), append(told, g)
@@ -79,6 +81,9 @@ func (h *History) tellShared() {
 		whole, err := h.Shared.Call(context.Background(), tellGroups, "g:"+hex.EncodeToString(sum[:16]), args...)
 		if err != nil || len(whole) != len(told) {
 			h.fresh.Store(true) // again, at the next opportunity
+			if scored {
+				of.scored.Store(true)
+			}
 			continue
 		}
 		for i, g := range told {
@@ -87,6 +92,13 @@ func (h *History) tellShared() {
 			}
 		}
 	}
+}
+
+func bit(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }
 
 // attachedByModel returns the groups that events enter now.

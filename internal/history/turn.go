@@ -141,7 +141,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 	if h.Shared != nil {
 		said.Tag = t.lease.Tag
 		h.saw(t.of, e.Time)
-		return position, kept, h.commitShared(ctx, t, s, e, kept)
+		return position, kept, h.commitShared(ctx, t, s, e, said, kept)
 	}
 	for j, i := range t.groups {
 		if t.Kept[i] != window.Remembered {
@@ -169,6 +169,7 @@ func (h *History) Commit(ctx context.Context, t *Turn, s Stream, e *feature.Even
 // Remember queues the record of an event that has an id and no history: features, or a row.
 func (h *History) Remember(t *Turn, s Stream, time int64, said *Scored) (position uint64, err error) {
 	r := said.record(s, time)
+	t.early = sharedOutcome{} // of an event that was before it
 	if position, err = h.queue(t, &r); err == nil && h.Shared != nil {
 		err = h.rememberShared(t, s, time, said)
 	}
