@@ -36,8 +36,5 @@ func (shared) IAM(user, region, cache string, serverless bool) (func(context.Con
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (string, string, time.Time, error) {
-		password, renew, err := source.Token(ctx)
-		return user, password, renew, err
-	}, nil
+	return source.Login, nil
 }

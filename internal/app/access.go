@@ -10,7 +10,6 @@ import (
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/listen"
-	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -53,7 +52,7 @@ func (a *App) openAccess() (err error) {
 	}
 	lo := limit.Options{Concurrency: c.Limits.Concurrency, Models: c.Limits.Models, Metrics: m}
 	if a.shared != nil {
-		if a.access.shared, err = limit.NewShared(limit.SharedOptions{Bank: bank(a.shared), Log: a.log}); err != nil {
+		if a.access.shared, err = limit.NewShared(limit.SharedOptions{Bank: limit.ValkeyBank(a.shared.Call, rand.Text()), Log: a.log}); err != nil {
 			return err
 		}
 		lo.Buckets, lo.Quotas = a.access.shared, a.access.shared
@@ -64,17 +63,6 @@ func (a *App) openAccess() (err error) {
 	}
 	a.access.admission, a.access.crowded = admit.New(auth.New(o), limiter, m), limiter.Crowded
 	return nil
-}
-
-// bank is where processes share rates and quotas.
-func bank(s store.Shared) limit.Bank {
-	scripts := map[string]*store.Script{}
-	for _, text := range []string{limit.LeaseScript, limit.QuotaScript, limit.PeersScript} {
-		scripts[text] = &store.Script{Text: text}
-	}
-	return limit.ValkeyBank(func(ctx context.Context, script, key string, args ...string) ([]int64, error) {
-		return s.Call(ctx, scripts[script], key, args...)
-	}, rand.Text())
 }
 
 // watch keeps keys and issuers' keys up to date until ctx ends.

@@ -104,7 +104,7 @@ func (g *Gateway) problem(ctx context.Context, err error, request string) *probl
 			slog.String("request", request), slog.Any("error", err))
 		return problem.NotReady.Of("", "the answer could not be made durable; ask again")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return problem.DeadlineExceeded.Of("", "the same event was still being scored")
+		return problem.DeadlineExceeded.Of("", "there was no time left, or the same event was still being scored")
 	}
 	g.Log.LogAttrs(ctx, slog.LevelError, "scoring failed", slog.String("request", request), slog.Any("error", err))
 	return problem.Internal.Of("", "the log has more, by the request's id")

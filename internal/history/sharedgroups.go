@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/feature"
-	"github.com/besra-ml/besra/internal/store"
 )
 
 // Where processes share histories, no single one knows from when on those of a group are whole: a version with other
@@ -21,7 +20,7 @@ import (
 //   - and while a process scores events that do not enter a group, that group lacks them.
 //
 // Times are those of the processes' clocks, ms.
-var tellGroups = &store.Script{Text: `
+const tellGroups = `
 local now, scored, gap, known = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3]), ARGV[4] == '1'
 local all = redis.call('HGETALL', KEYS[1])
 local fed, whole, latest, mine = {}, {}, 0, {}
@@ -52,7 +51,7 @@ if scored then
     end
   end
 end
-return out`}
+return out`
 
 const (
 	tellEvery = 10 * time.Second

@@ -25,9 +25,9 @@ type Shared interface {
 	// Status says how the store is, without asking it.
 	Status() SharedStatus
 
-	// Call runs a script at the store, which has EVAL's keys and arguments, and returns a reply of integers. It is for
-	// those who keep other things there. Keys are told apart from states and answers by their first letter.
-	Call(ctx context.Context, script *Script, key string, args ...string) ([]int64, error)
+	// Call runs a script of Lua on one key at the store, and returns a reply of integers. It is for those who keep other
+	// things there, such as limits. Keys are told apart from states and answers by their first letter.
+	Call(ctx context.Context, script, key string, args ...string) ([]int64, error)
 
 	// Get returns what Put has put under a key; nil: nothing. They are for what can be done without, and keys are told
 	// apart as Call's are. Put does not wait, and may come to nothing.
@@ -37,9 +37,6 @@ type Shared interface {
 	// Close ends the connection. Nothing may be asked any more.
 	Close()
 }
-
-// A Script is Lua that the store runs on one key.
-type Script struct{ Text string }
 
 // SharedStatus is how a shared store is.
 type SharedStatus struct {

@@ -142,9 +142,8 @@ type Lease struct {
 
 	// What is announced, set before Lease. A Shared store carries it out at once; any other leaves it to the holder.
 	Ops    [][]byte // by ref, opaque to the store: a change, or nil to read alone. nil: all are read alone
-	Tag    Tag      // of the changes: the same for those of one event, whoever announces them
+	Tag    Tag      // of the changes: the same for those of one event, whoever announces them. Where one was announced before, the state is as it was before that
 	Undo   bool     // Ops are to be undone: those that were announced under Tag before
-	Known  []bool   // by ref, set by Lease: a change of that tag was there before. The state is as if it were not
 	Change Changer  // what an op makes of a state
 
 	Own any // the store's own memory

@@ -121,7 +121,6 @@ func ready(ctx context.Context, refs []store.Ref, l *store.Lease) (*hold, error)
 	}
 	l.Reset(refs)
 	h.announced = append(h.announced[:0], make([]bool, len(refs))...)
-	l.Known = append(l.Known[:0], h.announced...)
 	return h, nil
 }
 

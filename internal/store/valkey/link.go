@@ -31,7 +31,7 @@ type link struct {
 	client  atomic.Pointer[valkey.Client] // nil: there is none
 	up      atomic.Bool
 	failed  atomic.Int32 // calls in a row
-	good    atomic.Int64 // when the last call was answered, ns since 1970
+	good    atomic.Int64 // when the last call of a cluster was answered, ns since 1970
 	asking  atomic.Int32 // calls under way
 	stuck   atomic.Bool  // the last was late, and may still have its place on the connection
 	cut     chan error   // tells Run that the link is cut, and why
@@ -96,7 +96,8 @@ func calls[T any](ctx context.Context, l *link, u use, f func(context.Context, v
 		until = d
 	}
 	short, cancel := context.WithDeadline(context.Background(), until)
-	if n := l.asking.Add(1); n > crowd || l.stuck.Load() || (*c).Mode() == valkey.ClientModeCluster {
+	cluster := (*c).Mode() == valkey.ClientModeCluster
+	if n := l.asking.Add(1); n > crowd || l.stuck.Load() || cluster {
 		reply, err = leave(short, *c, f)
 	} else {
 		reply, err = f(short, *c)
@@ -109,7 +110,9 @@ func calls[T any](ctx context.Context, l *link, u use, f func(context.Context, v
 		if l.failed.Load() != 0 {
 			l.failed.Store(0)
 		}
-		l.good.Store(begun.Add(took).UnixNano())
+		if cluster {
+			l.good.Store(begun.Add(took).UnixNano())
+		}
 		if l.stuck.Load() {
 			l.stuck.Store(false)
 		}

@@ -234,13 +234,17 @@ func opOf(tag byte) []byte { return number(int64(tag)) }
 func (k *keeper) lease(tag byte, i id) (state []int64, known bool) {
 	l, h := &store.Lease{Change: list{}}, &hold{id: i, announced: []bool{tag != 0}}
 	l.Reset([]store.Ref{{}})
-	l.Tag, l.Ops, l.Known = store.Tag{tag}, [][]byte{opOf(tag)}, []bool{false}
+	l.Tag, l.Ops = store.Tag{tag}, [][]byte{opOf(tag)}
+	var was log
+	if was.read(k.value) == nil {
+		known = was.counts(len(was.changes), l.Tag)
+	}
 	before := bytes.Clone(k.value)
 	got := numbers(k.store.state(l, h, 0, k.value, k.now))
 	if !bytes.Equal(before, k.value) {
 		k.t.Error("a lease has written into the value")
 	}
-	return got, l.Known[0]
+	return got, known
 }
 
 // counts returns the tags that count.

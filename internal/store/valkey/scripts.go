@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/valkey-io/valkey-go"
-
-	"github.com/besra-ml/besra/internal/store"
 )
 
 // announce is a function of scripts. ARGV has of each key for how long it is kept untouched, ms, and a record; no bytes: it
@@ -165,10 +163,10 @@ func (s *Store) Put(key string, value []byte, ttl time.Duration) {
 }
 
 // Call runs a script of somebody else's.
-func (s *Store) Call(ctx context.Context, text *store.Script, key string, args ...string) ([]int64, error) {
+func (s *Store) Call(ctx context.Context, text, key string, args ...string) ([]int64, error) {
 	of, ok := s.scripts.Load(text)
 	if !ok {
-		of, _ = s.scripts.LoadOrStore(text, script(text.Text))
+		of, _ = s.scripts.LoadOrStore(text, script(text))
 	}
 	reply, err := s.link.run(ctx, useLimits, of.(*lua), []string{s.prefix + key}, args).AsIntSlice()
 	return reply, down(err)

@@ -29,10 +29,8 @@ func (s *Store) state(l *store.Lease, h *hold, i int, value []byte, now int64) [
 	}
 	switch k, op := g.announced(l.Tag), l.Ops[i]; {
 	case k >= 0:
-		l.Known[i] = true
 		return none(g.play(l.Change, i, state, 0, k))
 	case g.counts(n, l.Tag):
-		l.Known[i] = true
 		return none(l.Change.Change(i, state, op, true))
 	}
 	fold := g.foldable(now)

@@ -37,7 +37,7 @@ type Store struct {
 	groups  groups
 	claims  claims
 	amends  amends
-	scripts sync.Map // *store.Script to *lua
+	scripts sync.Map // by their text, *lua
 	metrics *telemetry.Store
 	now     func() time.Time
 }

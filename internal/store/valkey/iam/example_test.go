@@ -1,25 +1,31 @@
 package iam_test
 
 import (
+	"context"
 	"crypto/tls"
+	"fmt"
 
-	"github.com/valkey-io/valkey-go"
-
+	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/store/valkey/iam"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 func Example() {
 	source, err := iam.New(iam.Options{Region: "eu-central-1", Cache: "fraud", User: "besra", Serverless: true})
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
-	client, err := valkey.NewClient(valkey.ClientOption{
-		InitAddress:       []string{"fraud-abc123.serverless.euc1.cache.amazonaws.com:6379"},
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12}, // without TLS there is no IAM
-		AuthCredentialsFn: source.Credentials,
-	})
+	s, err := valkey.Open(context.Background(), store.SharedOptions{
+		Addresses: []string{"fraud-abc123.serverless.euc1.cache.amazonaws.com:6379"},
+		Prefix:    "besra",
+		TLS:       &tls.Config{MinVersion: tls.VersionTLS12}, // without TLS there is no IAM
+		Login:     source.Login,
+	}, &telemetry.New(telemetry.Options{}).Store)
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
-	defer client.Close()
+	defer s.Close()
 }

@@ -135,8 +135,12 @@ func readCommand(r *bufio.Reader) ([]string, error) {
 
 func (c *cache) client(t *testing.T, s *Source) valkey.Client {
 	t.Helper()
+	login := func(valkey.AuthCredentialsContext) (a valkey.AuthCredentials, err error) {
+		a.Username, a.Password, a.RefreshAfter, err = s.Login(context.Background())
+		return a, err
+	}
 	client, err := valkey.NewClient(valkey.ClientOption{
-		InitAddress: []string{"cache:6379"}, DialCtxFn: c.dial, AuthCredentialsFn: s.Credentials, ForceSingleClient: true,
+		InitAddress: []string{"cache:6379"}, DialCtxFn: c.dial, AuthCredentialsFn: login, ForceSingleClient: true,
 		DisableCache: true, PipelineMultiplex: -1, Dialer: net.Dialer{KeepAlive: time.Hour}, ConnWriteTimeout: time.Second,
 	})
 	if err != nil {

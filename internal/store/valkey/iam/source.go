@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/valkey-io/valkey-go"
 )
 
 const (
@@ -92,17 +91,13 @@ func (s *Source) Token(ctx context.Context) (password string, refreshAfter time.
 	return s.last.text, s.last.refreshAfter, nil
 }
 
-// Credentials is Token for valkey.ClientOption.AuthCredentialsFn, which valkey-go calls for every new connection, and
-// again for an open one at RefreshAfter: it then sends AUTH with what it gets, or closes the connection when that fails.
-func (s *Source) Credentials(valkey.AuthCredentialsContext) (valkey.AuthCredentials, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*askTimeout)
-	defer cancel()
-	password, _, err := s.Token(ctx)
-	if err != nil {
-		return valkey.AuthCredentials{}, err
+// Login returns the user and a password for a new connection, and when it should be given another, long before its
+// session ends: store.SharedOptions.Login.
+func (s *Source) Login(ctx context.Context) (user, password string, renew time.Time, err error) {
+	if password, _, err = s.Token(ctx); err != nil {
+		return "", "", time.Time{}, err
 	}
-	renew := s.now().Add(renewAfter + rand.N(renewSpread))
-	return valkey.AuthCredentials{Username: s.user, Password: password, RefreshAfter: renew}, nil
+	return s.user, password, s.now().Add(renewAfter + rand.N(renewSpread)), nil
 }
 
 func (s *Source) sign(ctx context.Context, c aws.Credentials, now time.Time) (token, error) {
