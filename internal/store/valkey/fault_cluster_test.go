@@ -2,7 +2,6 @@ package valkey
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func TestPromotion(t *testing.T) {
 			f.back()
 			time.Sleep(100 * time.Millisecond)
 			resume := f.pause()
-			caught(t, primary)
+			primary.Caught(1)
 			replica.Promote()
 			primary.Must("REPLICAOF", "127.0.0.1", strconv.Itoa(replica.Port()))
 			f.look()
@@ -81,7 +80,7 @@ func TestClusterFaults(t *testing.T) {
 		}
 		allCaught := func() {
 			for i := range cluster.Masters {
-				caught(t, cluster.Owner(i*5461+1))
+				cluster.Owner(i*5461 + 1).Caught(1)
 			}
 		}
 
@@ -193,20 +192,5 @@ func TestClusterFaults(t *testing.T) {
 			f.keep(before)
 			f.check(other(t, "died"))
 		})
-	})
-}
-
-// caught waits until a replica of a server has all that the server was told.
-func caught(t *testing.T, server *valkeytest.Server) {
-	t.Helper()
-	offset := func(of, field string) string {
-		_, after, _ := strings.Cut(of, field)
-		n, _, _ := strings.Cut(strings.TrimSpace(after), "\r\n")
-		n, _, _ = strings.Cut(n, ",")
-		return n
-	}
-	until(t, "the replica has all", func() bool {
-		said := server.Must("INFO", "replication")
-		return offset(said, "master_repl_offset:") == offset(said, ",offset=")
 	})
 }
