@@ -82,7 +82,9 @@ func (a *App) measureMemo(now time.Time) {
 	m.Entries.Set(float64(s.Entries))
 	m.Evicted.Set(float64(s.Evicted))
 	for _, e := range s.Estimates {
-		a.metrics.MemoEstimate(strconv.Itoa(e.Rows)).Set(e.HitRatio)
+		ratio, saved := a.metrics.MemoEstimate(strconv.Itoa(e.Rows))
+		ratio.Set(e.HitRatio)
+		saved.Set(e.Cores)
 	}
 }
 
