@@ -6,10 +6,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/besra-ml/besra/internal/besratest"
 )
 
 const (
@@ -18,6 +21,13 @@ const (
 )
 
 var usual = []string{"--state-snapshot", "500ms", "--replay-bytes", "1GiB"} // a snapshot a second
+
+// start starts besra serve on a state.dir, by the command that wraps it, if one is given.
+func start(t *testing.T, dir string, wrap []string, flags ...string) *besratest.Process {
+	t.Helper()
+	command := append(slices.Clone(wrap), besratest.Program(t), "serve", "--listen", "127.0.0.1:0", "--state-dir", dir)
+	return besratest.Start(t, append(command, flags...)...)
+}
 
 func rounds(t *testing.T) int {
 	t.Helper()
@@ -44,28 +54,28 @@ func TestWhatWasAcknowledgedSurvivesEveryCrash(t *testing.T) {
 		s := start(t, dir, nil, usual...)
 		if round%4 == 3 { // while it starts, or recovers
 			<-time.After(time.Duration(r.IntN(150)) * time.Millisecond)
-			s.crash()
+			s.Crash()
 			s = start(t, dir, nil, usual...)
 		}
-		s.ready()
+		s.Ready()
 		l.relabel(s)
 		l.verify(s, 1000, r)
 		wait := l.run(s, nil)
 		if round%2 == 1 {
-			<-whileSaving(dir, s.ended)
+			<-whileSaving(dir, s.Ended)
 			<-time.After(time.Duration(r.IntN(60_000)) * time.Microsecond)
 		} else {
 			<-time.After(time.Duration(r.IntN(250)) * time.Millisecond)
 		}
-		s.crash()
+		s.Crash()
 		wait()
 	}
 	s := start(t, dir, nil, usual...)
-	s.ready()
+	s.Ready()
 	l.relabel(s)
 	l.verify(s, 1000, r)
 	l.verifyAll(s)
-	s.stop()
+	s.Stop()
 	l.verifyDir(dir)
 }
 

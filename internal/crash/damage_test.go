@@ -261,8 +261,8 @@ func TestADamagedJournalIsNotServed(t *testing.T) {
 		return content
 	})
 	p := start(t, dir, nil)
-	p.exits(1)
-	log := p.logged()
+	p.Exits(1)
+	log := p.Log()
 	if !strings.Contains(log, filepath.Base(file)) || !strings.Contains(log, "is damaged at byte ") {
 		t.Errorf("the log does not say what is damaged: %s", log)
 	}

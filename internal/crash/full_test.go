@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/besratest"
 	"github.com/besra-ml/besra/internal/store"
 )
 
@@ -20,18 +21,18 @@ import (
 var full = []string{"sh", "-c", `ulimit -f 128 && exec "$0" "$@"`}
 
 // until loads s until a condition holds.
-func (l *load) until(s *server, holds func() bool) {
+func (l *load) until(s *besratest.Process, holds func() bool) {
 	l.t.Helper()
 	stop := make(chan struct{})
 	wait := l.run(s, stop)
-	late := time.After(patience)
+	late := time.After(besratest.Patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for met := false; !met; {
 		select {
 		case <-tick.C:
-		case <-s.ended:
-			l.t.Fatalf("it ended:\n%s", s.logged())
+		case <-s.Ended:
+			l.t.Fatal("it ended")
 		case <-late:
 			l.t.Fatalf("it does not happen: %v", l.seen())
 		}
@@ -51,7 +52,7 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	l := newLoad(t, 1)
 	s := start(t, dir, full, append(usual, "--state-deadline", "2m")...)
-	s.ready()
+	s.Ready()
 	after := 0 // scored since the first refusals
 	l.until(s, func() bool {
 		seen := l.seen()
@@ -61,24 +62,24 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 		}
 		return refused && seen["score 200"] > after+20
 	})
-	s.crash()
+	s.Crash()
 
 	s = start(t, dir, nil, append(usual, "--state-deadline", "2m")...)
-	s.ready()
+	s.Ready()
 	for _, n := range slices.Sorted(maps.Keys(l.refused)) {
 		if l.answered[n] != nil {
 			continue // it was sent again, and taken
 		}
-		status, replayed, answer, err := s.ask(http.MethodPost, "/v1/score", n.body())
-		if err != nil || status != http.StatusOK || replayed {
-			t.Fatalf("%s was refused; now it gets %d %s, replayed: %v, %v", n.id(), status, answer, replayed, err)
+		a := s.Post("/v1/score", n.body())
+		if a.Status != http.StatusOK || a.Replayed {
+			t.Fatalf("%s was refused; now it gets %v, replayed: %v", n.id(), a, a.Replayed)
 		}
-		l.acknowledge(n, answer)
+		l.acknowledge(n, a.Body)
 	}
 	l.relabel(s)
 	l.verify(s, 1000, rand.New(rand.NewPCG(2, 2)))
 	l.verifyAll(s)
-	s.crash()
+	s.Crash()
 	l.verifyDir(dir)
 }
 
@@ -86,23 +87,23 @@ func TestAFullDiskIsNoReasonNotToAnswer(t *testing.T) {
 	dir := t.TempDir()
 	l := newLoad(t, 1)
 	s := start(t, dir, full, append(usual, "--state-on-failure", "continue")...)
-	s.ready()
+	s.Ready()
 	began := time.Now()
 	l.until(s, func() bool { // there are snapshots meanwhile
-		_, _, metrics, err := s.ask(http.MethodGet, "/metrics", "")
-		return err == nil && unsaved(metrics) > 1000 && time.Since(began) > 3*time.Second
+		metrics := s.Get("/metrics")
+		return metrics.Err == nil && unsaved(metrics.Body) > 1000 && time.Since(began) > 3*time.Second
 	})
 	for what, n := range l.seen() {
 		if what != "score 200" && what != "batch 200" && what != "labels 200" {
 			t.Errorf("%s: %d", what, n)
 		}
 	}
-	s.crash()
+	s.Crash()
 
 	s = start(t, dir, nil, usual...) // what was not saved is gone
-	s.ready()
+	s.Ready()
 	l.relabel(s)
-	s.crash()
+	s.Crash()
 	m := opened(t, dir)
 	_, records := m.records(t)
 	saved := map[store.Key]record{}

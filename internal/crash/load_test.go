@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/besra-ml/besra/internal/besratest"
 )
 
 // A number stands for a payment: all of it follows from the number.
@@ -100,7 +102,7 @@ func newLoad(t *testing.T, seed uint64) *load {
 }
 
 // run loads s until it no longer answers, or stop is closed. The returned function waits for the end.
-func (l *load) run(s *server, stop <-chan struct{}) (wait func()) {
+func (l *load) run(s *besratest.Process, stop <-chan struct{}) (wait func()) {
 	var team sync.WaitGroup
 	for _, w := range l.workers {
 		team.Go(func() {
@@ -117,7 +119,7 @@ func (l *load) run(s *server, stop <-chan struct{}) (wait func()) {
 }
 
 // something sends something. An error says that the server is gone.
-func (w *worker) something(s *server) error {
+func (w *worker) something(s *besratest.Process) error {
 	switch w.r.IntN(16) {
 	case 0, 1:
 		return w.twins(s)
@@ -142,14 +144,14 @@ func (w *worker) next() number {
 	return n
 }
 
-func (w *worker) single(s *server, n number) error {
-	status, _, answer, err := s.ask(http.MethodPost, "/v1/score", n.body())
-	if err != nil {
-		return err
+func (w *worker) single(s *besratest.Process, n number) error {
+	a := s.Post("/v1/score", n.body())
+	if a.Err != nil {
+		return a.Err
 	}
-	w.count("score", status, answer)
-	if status == http.StatusOK {
-		w.acknowledge(n, answer)
+	w.count("score", a)
+	if a.Status == http.StatusOK {
+		w.acknowledge(n, a.Body)
 	} else {
 		w.refuse(n)
 	}
@@ -157,7 +159,7 @@ func (w *worker) single(s *server, n number) error {
 }
 
 // twins sends one payment several times at once, alone and in a batch.
-func (w *worker) twins(s *server) error {
+func (w *worker) twins(s *besratest.Process) error {
 	n := w.next()
 	var team sync.WaitGroup
 	var errs [3]error
@@ -179,7 +181,7 @@ func (w *worker) twins(s *server) error {
 	return nil
 }
 
-func (w *worker) batch(s *server, n int) error {
+func (w *worker) batch(s *besratest.Process, n int) error {
 	list := make([]number, n)
 	for i := range list {
 		switch {
@@ -194,7 +196,7 @@ func (w *worker) batch(s *server, n int) error {
 	return w.sendBatch(s, list)
 }
 
-func (l *load) sendBatch(s *server, list []number) error {
+func (l *load) sendBatch(s *besratest.Process, list []number) error {
 	items := make([]string, len(list))
 	for i, n := range list {
 		items[i] = n.body()
@@ -203,24 +205,24 @@ func (l *load) sendBatch(s *server, list []number) error {
 			items[i] = fmt.Sprintf(`{"event":%s}`, number(l.payments.Add(1)).event())
 		}
 	}
-	status, _, answer, err := s.ask(http.MethodPost, "/v1/score/batch", `{"events":[`+strings.Join(items, ",")+`]}`)
-	if err != nil {
-		return err
+	a := s.Post("/v1/score/batch", `{"events":[`+strings.Join(items, ",")+`]}`)
+	if a.Err != nil {
+		return a.Err
 	}
-	l.count("batch", status, answer)
-	if status != http.StatusOK {
+	l.count("batch", a)
+	if a.Status != http.StatusOK {
 		return nil
 	}
-	results, err := results(answer)
+	results, err := results(a.Body)
 	if err != nil || len(results) != len(list) {
-		l.t.Errorf("a batch of %d got %d results, %v: %s", len(list), len(results), err, answer)
+		l.t.Errorf("a batch of %d got %d results, %v: %v", len(list), len(results), err, a)
 		return nil
 	}
 	for i, n := range list {
 		got, ok := alone(n, results[i])
 		switch {
 		case !ok:
-			l.count("item", http.StatusServiceUnavailable, results[i])
+			l.count("item", besratest.Answer{Status: http.StatusServiceUnavailable, Body: results[i]})
 			l.refuse(n)
 		case n < 0:
 			l.nameless.Add(1)
@@ -255,7 +257,7 @@ func (w *worker) label(n number) label {
 }
 
 // labelSome labels payments of this worker, of which a few have labels already.
-func (w *worker) labelSome(s *server, n int) error {
+func (w *worker) labelSome(s *besratest.Process, n int) error {
 	recent := w.mine[max(0, len(w.mine)-1500):]
 	n = min(n, len(recent))
 	list := make([]label, n)
@@ -265,7 +267,7 @@ func (w *worker) labelSome(s *server, n int) error {
 	return w.sendLabels(s, list)
 }
 
-func (l *load) sendLabels(s *server, list []label) error {
+func (l *load) sendLabels(s *besratest.Process, list []label) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -273,15 +275,15 @@ func (l *load) sendLabels(s *server, list []label) error {
 	for i := range list {
 		items[i] = list[i].String()
 	}
-	status, _, answer, err := s.ask(http.MethodPost, "/v1/labels", `{"labels":[`+strings.Join(items, ",")+`]}`)
-	if err == nil {
-		l.count("labels", status, answer)
+	a := s.Post("/v1/labels", `{"labels":[`+strings.Join(items, ",")+`]}`)
+	if a.Err == nil {
+		l.count("labels", a)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || status != http.StatusOK {
+	if a.Status != http.StatusOK {
 		l.unsure = append(l.unsure, list)
-		return err
+		return a.Err
 	}
 	for _, one := range list {
 		l.labelled[one] = true
@@ -290,7 +292,7 @@ func (l *load) sendLabels(s *server, list []label) error {
 }
 
 // relabel sends the labels again that were not acknowledged.
-func (l *load) relabel(s *server) {
+func (l *load) relabel(s *besratest.Process) {
 	l.t.Helper()
 	again := l.unsure
 	l.unsure = nil
@@ -305,13 +307,13 @@ func (l *load) relabel(s *server) {
 }
 
 // count counts answers by status. Only a journal that is slow or failing excuses a refusal.
-func (l *load) count(what string, status int, answer []byte) {
+func (l *load) count(what string, a besratest.Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.statuses[fmt.Sprintf("%s %d", what, status)]++
-	unsaved := status == http.StatusServiceUnavailable && bytes.Contains(answer, []byte(`"code":"not-ready"`))
-	if status != http.StatusOK && !unsaved {
-		l.t.Errorf("%s: %d %s", what, status, answer)
+	l.statuses[fmt.Sprintf("%s %d", what, a.Status)]++
+	unsaved := a.Status == http.StatusServiceUnavailable && bytes.Contains(a.Body, []byte(`"code":"not-ready"`))
+	if a.Status != http.StatusOK && !unsaved {
+		l.t.Errorf("%s: %v", what, a)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/besratest"
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/journal"
 	"github.com/besra-ml/besra/internal/outcome"
@@ -37,7 +38,7 @@ const fileSize = syscall.RLIMIT_FSIZE
 // works waits until the journal has found out that it works again.
 func (m *memory) works(t *testing.T) {
 	t.Helper()
-	late := time.After(patience)
+	late := time.After(besratest.Patience)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for m.History().Journal.Retry() != nil {

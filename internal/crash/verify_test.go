@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/besratest"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/outcome"
@@ -30,7 +31,7 @@ import (
 
 // verify sends payments again that were answered: all of the last second, and as many others. Each must get its answer,
 // byte for byte.
-func (l *load) verify(s *server, others int, r *rand.Rand) {
+func (l *load) verify(s *besratest.Process, others int, r *rand.Rand) {
 	l.t.Helper()
 	list := make([]number, 0, len(l.answered))
 	var last time.Time
@@ -66,26 +67,24 @@ func (l *load) verify(s *server, others int, r *rand.Rand) {
 	}
 	team.Wait()
 	if l.t.Failed() {
-		l.t.Fatalf("the log:\n%s", s.logged())
+		l.t.FailNow()
 	}
 }
 
 // again sends an answered payment again, and returns what is wrong with the answer.
-func (l *load) again(s *server, n number) string {
-	status, replayed, answer, err := s.ask(http.MethodPost, "/v1/score", n.body())
+func (l *load) again(s *besratest.Process, n number) string {
+	a := s.Post("/v1/score", n.body())
 	switch {
-	case err != nil:
-		return err.Error()
-	case status != http.StatusOK || string(answer) != string(l.answered[n]):
-		return fmt.Sprintf("got %d %s, was %s", status, answer, l.answered[n])
-	case !replayed:
+	case a.Status != http.StatusOK || string(a.Body) != string(l.answered[n]):
+		return fmt.Sprintf("got %v, was %s", a, l.answered[n])
+	case !a.Replayed:
 		return "it was scored anew"
 	}
 	return ""
 }
 
 // verifyAll sends all payments again that were answered, in batches.
-func (l *load) verifyAll(s *server) {
+func (l *load) verifyAll(s *besratest.Process) {
 	l.t.Helper()
 	all := make([]number, 0, len(l.answered))
 	for n := range l.answered {
@@ -97,11 +96,11 @@ func (l *load) verifyAll(s *server) {
 		for i, n := range list {
 			items[i] = n.body()
 		}
-		status, _, answer, err := s.ask(http.MethodPost, "/v1/score/batch", `{"events":[`+strings.Join(items, ",")+`]}`)
-		if err != nil || status != http.StatusOK {
-			l.t.Fatalf("%d %s %v", status, answer, err)
+		a := s.Post("/v1/score/batch", `{"events":[`+strings.Join(items, ",")+`]}`)
+		if a.Status != http.StatusOK {
+			l.t.Fatal(a)
 		}
-		got, err := results(answer)
+		got, err := results(a.Body)
 		if err != nil || len(got) != len(list) {
 			l.t.Fatalf("%d results of %d: %v", len(got), len(list), err)
 		}

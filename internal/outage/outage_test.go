@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/besra-ml/besra/internal/besratest"
 	"github.com/besra-ml/besra/internal/store/valkeytest"
 )
 
@@ -29,16 +30,16 @@ type scored struct {
 	Degraded bool
 }
 
-func read(t *testing.T, a answer) (s scored) {
+func read(t *testing.T, a besratest.Answer) (s scored) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(a.body), &s); err != nil || a.status != http.StatusOK {
+	if err := json.Unmarshal(a.Body, &s); err != nil || a.Status != http.StatusOK {
 		t.Fatalf("%v: %v", a, err)
 	}
 	return s
 }
 
 // blind is the score of an event without its history: a row in which all that is asked of it is missing.
-func blind(t *testing.T, p *process, amount int) float64 {
+func blind(t *testing.T, p process, amount int) float64 {
 	t.Helper()
 	const weekend, night = 0, 0 // 1700000000 is a Tuesday, 22:13
 	row := fmt.Sprintf(`{"row":[%d.25,%d,%d%s]}`, amount, night, weekend, strings.Repeat(",null", 12))
@@ -79,8 +80,8 @@ func TestPoliciesOfAnOutage(t *testing.T) {
 						t.Errorf("it took %v", took)
 					}
 					if state == "refuse" || replay == "closed" && id != "" {
-						if got.status != http.StatusServiceUnavailable || got.retry == "" || !strings.Contains(got.body, `"not-ready"`) {
-							t.Fatalf("%q: %v, Retry-After %q", id, got, got.retry)
+						if got.Status != http.StatusServiceUnavailable || got.RetryAfter == "" || !strings.Contains(string(got.Body), `"not-ready"`) {
+							t.Fatalf("%q: %v, Retry-After %q", id, got, got.RetryAfter)
 						}
 						continue
 					}
@@ -92,27 +93,27 @@ func TestPoliciesOfAnOutage(t *testing.T) {
 						t.Fatalf("the score is %v, and without a history it is %v", *s.Score, want)
 					}
 				}
-				if got := p.get("/readyz"); got.status != http.StatusOK {
+				if got := p.Get("/readyz"); got.Status != http.StatusOK {
 					t.Errorf("readyz: %v", got)
 				}
-				if got := p.get("/livez"); got.status != http.StatusOK {
+				if got := p.Get("/livez"); got.Status != http.StatusOK {
 					t.Errorf("livez: %v", got)
 				}
-				p.until("the status says why", func() bool { s := p.store(); return !s.Up && s.Why != "" })
+				p.Until("the status says why", func() bool { s := p.store(); return !s.Up && s.Why != "" })
 				if up := p.metric("besra_store_up", ""); up != 0 {
 					t.Errorf("besra_store_up is %v", up)
 				}
 				time.Sleep(300 * time.Millisecond)
 
 				server.Restart()
-				p.until("the store is back", func() bool { return p.store().Up })
+				p.Until("the store is back", func() bool { return p.store().Up })
 				if s := read(t, p.score(event("after", "c_1", 120, 10))); s.Degraded {
 					t.Errorf("%+v", s)
 				}
 				if s := p.store(); s.Losses != 1 {
 					t.Errorf("%+v", s)
 				}
-				if down, back := p.says(saidDown), p.says(saidBack); down != 1 || back != 1 {
+				if down, back := p.Says(saidDown), p.Says(saidBack); down != 1 || back != 1 {
 					t.Errorf("the log says %d times that the store is down, and %d times that it is back", down, back)
 				}
 				unguarded := p.metric("besra_replay_total", `result="unguarded"`)
@@ -138,7 +139,7 @@ func TestAStoreThatIsNotThereYet(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	server.Restart()
-	p.until("the store is there", func() bool { return p.store().Up })
+	p.Until("the store is there", func() bool { return p.store().Up })
 	if s := read(t, p.score(event("", "c_1", 0, 10))); s.Degraded {
 		t.Errorf("%+v", s)
 	}
@@ -154,13 +155,13 @@ func TestTwins(t *testing.T) {
 		t.Parallel()
 		server := valkeytest.Start(t, valkeytest.On(program))
 		u := newSetup(t, server.Addr())
-		all := []*process{u.start(t, "--valkey-deadline", "1s"), u.start(t, "--valkey-deadline", "1s")}
+		all := []process{u.start(t, "--valkey-deadline", "1s"), u.start(t, "--valkey-deadline", "1s")}
 		const twins, rounds = 1000, 2
 		for round := range rounds {
 			body := event(fmt.Sprint("twin", round), "c_1", round, 10)
 			var team sync.WaitGroup
 			begin := make(chan struct{})
-			answers := make([]answer, twins)
+			answers := make([]besratest.Answer, twins)
 			for i := range answers {
 				team.Go(func() {
 					<-begin
@@ -171,10 +172,10 @@ func TestTwins(t *testing.T) {
 			team.Wait()
 			first := 0
 			for _, a := range answers {
-				if a.status != http.StatusOK || a.body != answers[0].body {
+				if a.Status != http.StatusOK || string(a.Body) != string(answers[0].Body) {
 					t.Fatalf("%v, and another %v", a, answers[0])
 				}
-				if !a.replayed {
+				if !a.Replayed {
 					first++
 				}
 			}
@@ -232,17 +233,17 @@ func TestAProcessThatDies(t *testing.T) {
 		for w := range 16 {
 			team.Go(func() {
 				for i := w; i < events; i += 16 {
-					if a := victim.score(body(i)); a.status == http.StatusOK {
-						given[i] = a.body
+					if a := victim.score(body(i)); a.Status == http.StatusOK {
+						given[i] = string(a.Body)
 						answered.Add(1)
-					} else if a.status != 0 {
+					} else if a.Status != 0 {
 						t.Errorf("%v", a)
 					}
 				}
 			})
 		}
-		victim.until("it is in the middle of events", func() bool { return answered.Load() > events/2 })
-		victim.kill()
+		victim.Until("it is in the middle of events", func() bool { return answered.Load() > events/2 })
+		victim.Crash()
 		team.Wait()
 
 		var pending int
@@ -251,10 +252,10 @@ func TestAProcessThatDies(t *testing.T) {
 			before := time.Now()
 			a := survivor.score(body(i))
 			s := read(t, a)
-			if s.Degraded || given[i] != "" && a.body != given[i] {
+			if s.Degraded || given[i] != "" && string(a.Body) != given[i] {
 				t.Fatalf("event %d was %s, and is %v", i, given[i], a)
 			}
-			if given[i] != "" && !a.replayed {
+			if given[i] != "" && !a.Replayed {
 				t.Errorf("event %d was answered, and is answered anew", i)
 			}
 			if time.Since(before) > 100*time.Millisecond {
