@@ -25,9 +25,7 @@ func appendModels(b []byte, s *registry.Set, id *identity.Identity) []byte {
 		if !id.Sees(m.Name) {
 			continue
 		}
-		if b[len(b)-1] != '[' {
-			b = append(b, ',')
-		}
+		b = appendNext(b)
 		b = appendModel(b, m, false)
 	}
 	return appendRefused(append(b, ']'), s, id)
@@ -40,9 +38,7 @@ func appendRefused(b []byte, s *registry.Set, id *identity.Identity) []byte {
 		if !id.Sees(r.Name) {
 			continue
 		}
-		if b[len(b)-1] != '[' {
-			b = append(b, ',')
-		}
+		b = appendNext(b)
 		b = append(b, `{"name":`...)
 		b = strictjson.AppendString(b, r.Name)
 		b = append(b, `,"version":`...)
@@ -101,9 +97,7 @@ func appendFeatures(b []byte, m *registry.Model) []byte {
 	b = append(b, `,"features":[`...)
 	for i, c := range m.Columns {
 		f := m.Features[i]
-		if i > 0 {
-			b = append(b, ',')
-		}
+		b = appendNext(b)
 		b = append(b, `{"name":`...)
 		b = strictjson.AppendString(b, c.Name)
 		b = append(b, `,"type":`...)
@@ -139,9 +133,7 @@ func appendFields(b []byte, m *registry.Model) []byte {
 	b = append(b, `,"event":[`...)
 	for i := range m.Plan.Fields {
 		f := &m.Plan.Fields[i]
-		if i > 0 {
-			b = append(b, ',')
-		}
+		b = appendNext(b)
 		b = append(b, `{"name":`...)
 		b = strictjson.AppendString(b, f.Name)
 		b = append(b, `,"type":`...)

@@ -28,9 +28,7 @@ func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 		if id := v.identity(); !id.Sees(p.Model) || id.Tenant != "" { // the figures are those of all tenants together
 			continue
 		}
-		if b[len(b)-1] != '[' {
-			b = append(b, ',')
-		}
+		b = appendNext(b)
 		b = appendPerformance(b, &p)
 	}
 	b = append(b, `],"shadow":[`...)
@@ -39,9 +37,7 @@ func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 			if !v.identity().Sees(s.Model) {
 				continue
 			}
-			if b[len(b)-1] != '[' {
-				b = append(b, ',')
-			}
+			b = appendNext(b)
 			b = appendShadow(b, &s)
 		}
 	}
@@ -74,9 +70,7 @@ func appendMemo(b []byte, s MemoStatus, id *identity.Identity) []byte {
 		if name, _, _ := strings.Cut(m, "@"); !id.Sees(name) {
 			continue
 		}
-		if o.b[len(o.b)-1] != '[' {
-			o.b = append(o.b, ',')
-		}
+		o.b = appendNext(o.b)
 		o.b = strictjson.AppendString(o.b, m)
 	}
 	o.b = append(o.b, ']')
@@ -88,10 +82,8 @@ func appendMemo(b []byte, s MemoStatus, id *identity.Identity) []byte {
 	o.int("evicted", int64(s.Evicted))
 	o.name("estimates")
 	o.b = append(o.b, '[')
-	for i, e := range s.Estimates {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
+	for _, e := range s.Estimates {
+		o.b = appendNext(o.b)
 		o.b, o.first = append(o.b, '{'), true
 		o.int("rows", int64(e.Rows))
 		o.int("bytes", e.Bytes)
@@ -103,6 +95,14 @@ func appendMemo(b []byte, s MemoStatus, id *identity.Identity) []byte {
 	o.b = append(o.b, ']')
 	o.close()
 	return o.b
+}
+
+// appendNext appends the comma before an element of an array, unless it is the first.
+func appendNext(b []byte) []byte {
+	if b[len(b)-1] == '[' {
+		return b
+	}
+	return append(b, ',')
 }
 
 // An object appends the members of a JSON object.
@@ -249,10 +249,8 @@ func appendShadow(b []byte, s *score.ShadowStatus) []byte {
 	o.close()
 	o.name("decisions")
 	o.b = append(o.b, '[')
-	for i, d := range s.Decisions {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
+	for _, d := range s.Decisions {
+		o.b = appendNext(o.b)
 		o.b = appendDecisions(o.b, &d)
 	}
 	o.b = append(o.b, ']')
