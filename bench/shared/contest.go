@@ -242,12 +242,7 @@ func (x *contestant) answers(n int) ([]answer, error) {
 
 // send sends the next n requests and waits for all answers.
 func (x *contestant) send(n, connections int) error {
-	client, err := load.NewClient(x.server.Address, connections, x.stream.asks())
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := client.Send(n); err != nil {
+	if err := load.Send(x.server.Address, connections, x.stream.asks(), n); err != nil {
 		return fmt.Errorf("%s: %w", x.what, err)
 	}
 	return nil

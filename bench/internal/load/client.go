@@ -228,6 +228,16 @@ func (c *Client) Send(n int) error {
 	})
 }
 
+// Send connects to a server, sends it n requests, at least one on every connection, and returns when all are answered.
+func Send(address string, connections int, requests Requests, n int) error {
+	c, err := NewClient(address, connections, requests)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Send(n)
+}
+
 // keepBusy sends a request on every connection, and the next where an answer has arrived as long as more says so.
 func (c *Client) keepBusy(more func() bool) error {
 	runtime.LockOSThread()
