@@ -3,6 +3,7 @@ package besratest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ func Start(t testing.TB, command ...string) *Process {
 	t.Helper()
 	ended := make(chan struct{})
 	p := &Process{
-		Ended: ended, t: t, cmd: exec.Command(command[0], command[1:]...), listens: make(chan struct{}), said: map[string]int{},
+		Ended: ended, t: t, cmd: exec.CommandContext(context.Background(), command[0], command[1:]...), listens: make(chan struct{}), said: map[string]int{},
 		client: &http.Client{Timeout: Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 1000}},
 	}
 	log, err := p.cmd.StderrPipe()
@@ -193,7 +194,7 @@ func (p *Process) Get(path string) Answer { return p.ask(http.MethodGet, path, "
 func (p *Process) Post(path, body string) Answer { return p.ask(http.MethodPost, path, body) }
 
 func (p *Process) ask(method, path, body string) Answer {
-	req, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(context.Background(), method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		return Answer{Err: err}
 	}

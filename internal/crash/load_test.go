@@ -79,6 +79,7 @@ type load struct {
 	refused  map[number]bool // once
 	labelled map[label]bool
 	unsure   [][]label // requests that were not acknowledged
+	repeated map[label]bool
 	statuses map[string]int
 }
 
@@ -93,7 +94,7 @@ type worker struct {
 func newLoad(t *testing.T, seed uint64) *load {
 	l := &load{
 		t: t, answered: map[number][]byte{}, when: map[number]time.Time{}, refused: map[number]bool{},
-		labelled: map[label]bool{}, statuses: map[string]int{},
+		labelled: map[label]bool{}, repeated: map[label]bool{}, statuses: map[string]int{},
 	}
 	for i := range workers {
 		l.workers = append(l.workers, &worker{load: l, r: rand.New(rand.NewPCG(seed, uint64(i)))})
@@ -297,6 +298,9 @@ func (l *load) relabel(s *besratest.Process) {
 	again := l.unsure
 	l.unsure = nil
 	for _, list := range again {
+		for _, one := range list {
+			l.repeated[one] = true
+		}
 		if err := l.sendLabels(s, list); err != nil {
 			l.t.Fatal(err)
 		}

@@ -130,6 +130,9 @@ func (r *replay) label(position uint64, rec record) error {
 	}
 	r.labels[rec.key][now]++
 	p, ok := r.events[rec.key]
+	if before := r.early[rec.key]; before == now || ok && p.said == now {
+		r.wrong = append(r.wrong, fmt.Sprintf("record %d: its event had this label already", position))
+	}
 	if !ok {
 		r.early[rec.key] = now
 		return nil

@@ -255,7 +255,8 @@ func outcomes(t *testing.T, r *replay, table *outcome.Table) {
 	}
 }
 
-// acknowledged checks that all that was acknowledged is in the journal, once.
+// acknowledged checks that all that was acknowledged is in the journal, once. A label that was sent again may be there
+// again, after others of its event.
 func (l *load) acknowledged(r *replay, dir string) {
 	t := l.t
 	t.Helper()
@@ -283,7 +284,7 @@ func (l *load) acknowledged(r *replay, dir string) {
 		if p := r.events[key]; n == 0 && p != nil && p.carried == want {
 			continue // it came first, and is in the event's own record
 		}
-		if n != 1 {
+		if n == 0 || n > 1 && !l.repeated[one] {
 			if missing++; missing < 5 {
 				t.Errorf("the label %v is %d times in the journal", one, n)
 			}
