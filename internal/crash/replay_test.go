@@ -33,6 +33,7 @@ type past struct {
 	mark    int64
 	said    said
 	carried said // the label in its own record
+	waited  bool // the last label came before it, and may follow once more
 }
 
 type said struct {
@@ -79,7 +80,7 @@ func (r *replay) event(position uint64, rec record) error {
 		if _, twice := r.events[rec.key]; twice {
 			return fmt.Errorf("event %x was counted before", rec.key)
 		}
-		p.said = r.early[rec.key]
+		p.said, p.waited = r.early[rec.key], true
 		delete(r.early, rec.key)
 		if rec.said != outcome.Unlabelled { // its own record may follow, or be lost
 			p.said = said{rec.said, rec.labelTime}
@@ -130,7 +131,7 @@ func (r *replay) label(position uint64, rec record) error {
 	}
 	r.labels[rec.key][now]++
 	p, ok := r.events[rec.key]
-	if before := r.early[rec.key]; before == now || ok && p.said == now {
+	if r.early[rec.key] == now || ok && p.said == now && !p.waited {
 		r.wrong = append(r.wrong, fmt.Sprintf("record %d: its event had this label already", position))
 	}
 	if !ok {
@@ -143,7 +144,7 @@ func (r *replay) label(position uint64, rec record) error {
 	if rec.known && rec.before != p.mark {
 		r.wrong = append(r.wrong, fmt.Sprintf("record %d: its event's mark was %d, and the record says %d", position, p.mark, rec.before))
 	}
-	p.said = now
+	p.said, p.waited = now, false
 	for i, g := range r.plan.Groups {
 		if g.Labels && p.keys[i] != [16]byte{} && p.mark != now.mark() {
 			r.move(p, i, now.mark())
