@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/besra-ml/besra/api"
+	"github.com/besra-ml/besra/internal/dashboard"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/gateway"
 	"github.com/besra-ml/besra/internal/history"
@@ -34,25 +36,27 @@ type Backends struct {
 
 // An App is the service.
 type App struct {
-	config  Config
-	log     *slog.Logger
-	metrics *telemetry.Metrics
-	models  *registry.Registry
-	stock   stock
-	watcher *policy.Watcher // nil: no policy is given apart
-	hasher  *entity.Hasher
-	history *history.History
-	shared  store.Shared  // nil: this process remembers by itself
-	shadow  *score.Shadow // nil: there are no challengers
-	memo    *memo.Memo    // nil: no model's rows are remembered
-	ghost   *memo.Ghost   // nil: nobody estimates what that would be worth
-	rates   rates         // of rows, for that estimate
-	gateway *gateway.Gateway
-	access  access
-	tls     *listen.TLS // nil: connections are not encrypted
-	clients listen.Addresses
-	trusted []netip.Prefix // proxies
-	stage   atomic.Int32
+	config    Config
+	log       *slog.Logger
+	metrics   *telemetry.Metrics
+	recent    *telemetry.Recent
+	models    *registry.Registry
+	stock     stock
+	watcher   *policy.Watcher // nil: no policy is given apart
+	hasher    *entity.Hasher
+	history   *history.History
+	shared    store.Shared  // nil: this process remembers by itself
+	shadow    *score.Shadow // nil: there are no challengers
+	memo      *memo.Memo    // nil: no model's rows are remembered
+	ghost     *memo.Ghost   // nil: nobody estimates what that would be worth
+	rates     rates         // of rows, for that estimate
+	gateway   *gateway.Gateway
+	dashboard *dashboard.Recorder // nil: there is none
+	access    access
+	tls       *listen.TLS // nil: connections are not encrypted
+	clients   listen.Addresses
+	trusted   []netip.Prefix // proxies
+	stage     atomic.Int32
 
 	deciding sync.Mutex // held while policies change, or the models that they decide for
 	policies policy.Set
@@ -71,7 +75,7 @@ const (
 // New reads the models that paths name (files, bundles, directories of models) and wires the service.
 // Without paths and without a models directory it takes the demo.
 func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
-	return assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build)}, b, paths)
+	return assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), recent: telemetry.NewRecent(time.Now)}, b, paths)
 }
 
 func assemble(a *App, b Backends, paths []string) (*App, error) {
@@ -105,6 +109,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	if err := a.openMemo(); err != nil {
 		return nil, err
 	}
+	page := a.newDashboard()
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
 		Hasher:        a.hasher,
@@ -117,6 +122,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Metrics:       a.metrics,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
+		Dashboard:     page,
 		Log:           log,
 		Ready:         a.isReady,
 		Admission:     a.access.admission,
@@ -141,6 +147,15 @@ func (a *App) scorer() score.Scorer {
 	s = score.Replayed(s, a.history.Kept(), closed, a.metrics) // a repeated event gets its first answer
 	s = score.Overdue(s, late, a.metrics)                      // what is late fails, or the policy's fallback decides
 	return score.Measured(s, a.metrics)                        // outermost, so that it sees replays, too
+}
+
+// newDashboard returns operators' page; nil: there is none.
+func (a *App) newDashboard() http.Handler {
+	if !a.config.Dashboard || a.foreign {
+		return nil
+	}
+	a.dashboard = dashboard.NewRecorder(dashboard.Options{Metrics: a.metrics, Recent: a.recent})
+	return dashboard.Handler(a.dashboard)
 }
 
 // warm predicts a row with a model, so that ready means that scoring works. It leaves out what counts: a made-up row

@@ -26,6 +26,7 @@ type Config struct {
 	UnknownFeatures string
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
+	Dashboard       bool // operators' page is served
 	Log             LogConfig
 }
 
@@ -156,7 +157,8 @@ func Defaults() Config {
 			Header: 5 * time.Second, Body: 10 * time.Second, Answer: 20 * time.Second,
 			Idle: 2 * time.Minute, Drain: 25 * time.Second,
 		},
-		Log: LogConfig{Level: "info"},
+		Dashboard: true,
+		Log:       LogConfig{Level: "info"},
 	}
 }
 
@@ -235,6 +237,7 @@ func (c *Config) Settings() []Setting {
 		{"timeouts.answer", duration(&c.Timeouts.Answer), "`time` from a request's headers to the end of its answer"},
 		{"timeouts.idle", duration(&c.Timeouts.Idle), "`time` an idle connection is kept"},
 		{"timeouts.drain", duration(&c.Timeouts.Drain), "`time` that requests in flight have when besra is told to stop"},
+		{"dashboard", boolean(&c.Dashboard), "serve operators' page at /dashboard"},
 		{"log.level", choice(&c.Log.Level, "debug", "info", "warn", "error"), "least `level` that is logged: debug, info, warn or error"},
 	}
 }

@@ -18,6 +18,7 @@ func (g *Gateway) denied(v *visit, w http.ResponseWriter, r *http.Request, err e
 	if p == nil {
 		return g.failed(w, r, err)
 	}
+	p.Challenge = browserChallenge(r, p, err)
 	if retry := v.ticket.Quota().RetryAfter; retry > 0 {
 		p.RetryAfter = limit.Seconds(retry)
 	}

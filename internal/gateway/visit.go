@@ -24,7 +24,7 @@ func (v *visit) identity() *identity.Identity { return v.ticket.Identity }
 // 0: it may.
 func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a access, begun time.Time) int {
 	c := &v.call
-	c.Credentials.Header, c.Credentials.Query = r.Header, r.URL.RawQuery
+	c.Credentials.Header, c.Credentials.Host, c.Credentials.Query = r.Header, r.Host, r.URL.RawQuery
 	c.Credentials.Certificate, c.Credentials.Barred = g.Certificate(r)
 	c.Credentials.Address = g.Address(r)
 	c.Credentials.Platform = identity.FromContext(r.Context())
