@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/besra-ml/besra/api"
 	"github.com/besra-ml/besra/internal/dashboard"
@@ -36,30 +35,33 @@ type Backends struct {
 
 // An App is the service.
 type App struct {
-	config    Config
-	log       *slog.Logger
-	metrics   *telemetry.Metrics
-	recent    *telemetry.Recent
-	models    *registry.Registry
-	stock     stock
-	watcher   *policy.Watcher // nil: no policy is given apart
-	hasher    *entity.Hasher
-	history   *history.History
-	shared    store.Shared  // nil: this process remembers by itself
-	shadow    *score.Shadow // nil: there are no challengers
-	memo      *memo.Memo    // nil: no model's rows are remembered
-	ghost     *memo.Ghost   // nil: nobody estimates what that would be worth
-	rates     rates         // of rows, for that estimate
-	gateway   *gateway.Gateway
-	dashboard *dashboard.Recorder // nil: there is none
-	access    access
-	tls       *listen.TLS // nil: connections are not encrypted
-	clients   listen.Addresses
-	trusted   []netip.Prefix // proxies
-	stage     atomic.Int32
+	config  Config
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	models  *registry.Registry
+	stock   stock
+	watcher *policy.Watcher // nil: no policy is given apart
+	hasher  *entity.Hasher
+	history *history.History
+	shared  store.Shared  // nil: this process remembers by itself
+	shadow  *score.Shadow // nil: there are no challengers
+	memo    *memo.Memo    // nil: no model's rows are remembered
+	ghost   *memo.Ghost   // nil: nobody estimates what that would be worth
+	rates   rates         // of rows, for that estimate
+	gateway *gateway.Gateway
+	access  access
+	tls     *listen.TLS // nil: connections are not encrypted
+	clients listen.Addresses
+	trusted []netip.Prefix // proxies
+	stage   atomic.Int32
 
 	deciding sync.Mutex // held while policies change, or the models that they decide for
 	policies policy.Set
+
+	recent  *telemetry.Recent
+	tellers []telemetry.Teller // of requests
+
+	dashboard *dashboard.Recorder // nil: there is none
 
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
@@ -75,7 +77,7 @@ const (
 // New reads the models that paths name (files, bundles, directories of models) and wires the service.
 // Without paths and without a models directory it takes the demo.
 func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
-	return assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), recent: telemetry.NewRecent(time.Now)}, b, paths)
+	return assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build)}, b, paths)
 }
 
 func assemble(a *App, b Backends, paths []string) (*App, error) {
@@ -109,6 +111,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	if err := a.openMemo(); err != nil {
 		return nil, err
 	}
+	a.openTold()
 	page := a.newDashboard()
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
@@ -120,6 +123,8 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Shadow:        a.shadow.Status,
 		Memo:          a.memoStatus,
 		Metrics:       a.metrics,
+		Tell:          a.tellers,
+		Listed:        c.Log.Entities,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
 		Dashboard:     page,
@@ -143,19 +148,10 @@ func (a *App) scorer() score.Scorer {
 	late, closed := a.config.Limits.OnDeadline == "fallback", a.config.Replay.OnOutage == "closed"
 	s := score.Remembering(a.memo, a.ghost, a.far())           // margin, value, decision; a row that is known is not predicted
 	s = score.Timely(s)                                        // what cannot be done in time is not begun
-	s = score.Recorded(s, a.history, a.shadow, a.log)          // row from history; event, answer and history become one record
+	s = score.Recorded(s, a.history, a.shadow)                 // row from history; event, answer and history become one record
 	s = score.Replayed(s, a.history.Kept(), closed, a.metrics) // a repeated event gets its first answer
 	s = score.Overdue(s, late, a.metrics)                      // what is late fails, or the policy's fallback decides
-	return score.Measured(s, a.metrics)                        // outermost, so that it sees replays, too
-}
-
-// newDashboard returns operators' page; nil: there is none.
-func (a *App) newDashboard() http.Handler {
-	if !a.config.Dashboard || a.foreign {
-		return nil
-	}
-	a.dashboard = dashboard.NewRecorder(dashboard.Options{Metrics: a.metrics, Recent: a.recent})
-	return dashboard.Handler(a.dashboard)
+	return score.Measured(s)                                   // outermost, so that it sees replays, too
 }
 
 // warm predicts a row with a model, so that ready means that scoring works. It leaves out what counts: a made-up row

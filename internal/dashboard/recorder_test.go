@@ -63,7 +63,7 @@ func unframe(t *testing.T, message []byte, event string, into any) {
 
 func TestASecondTellsWhatHasChanged(t *testing.T) {
 	m := telemetry.New(telemetry.Options{Version: "1.2.3"})
-	score, batch := m.Route("/v1/score"), m.Route("/v1/score/batch")
+	score, batch := m.Route("/v1/score", telemetry.NoPromise), m.Route("/v1/score/batch", telemetry.NoPromise)
 	model := m.Model("fraud", "3", nil)
 	score.Answered(200, time.Millisecond) // before anybody looked
 	r := NewRecorder(Options{Metrics: m})
@@ -165,7 +165,7 @@ func TestACounterThatBeganAnewIsNotNegative(t *testing.T) {
 
 func TestFiveMinutesAreKept(t *testing.T) {
 	m := telemetry.New(telemetry.Options{})
-	route := m.Route("/v1/score")
+	route := m.Route("/v1/score", telemetry.NoPromise)
 	r := NewRecorder(Options{Metrics: m})
 	at := r.at
 	for i := range kept + 7 {
@@ -241,7 +241,7 @@ func measured(versions int) (m *telemetry.Metrics, busy func()) {
 	m = telemetry.New(telemetry.Options{})
 	var routes []*telemetry.Route
 	for i := range 16 {
-		routes = append(routes, m.Route(fmt.Sprint("/route/", i)))
+		routes = append(routes, m.Route(fmt.Sprint("/route/", i), telemetry.NoPromise))
 	}
 	features := make([]string, 200)
 	for i := range features {

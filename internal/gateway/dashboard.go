@@ -9,18 +9,18 @@ import (
 	"github.com/besra-ml/besra/internal/problem"
 )
 
-// dashboardPath is where operators' page is, and above all that belongs to it.
+// dashboardPath begins the routes of operators' page.
 const dashboardPath = "/dashboard"
 
 // dashboard serves operators' page. What it shows is the whole process's: who is bound to models, or to a tenant, would
 // see there what others do.
 func (g *Gateway) dashboard(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Dashboard == nil {
-		return problem.NoSuchRoute.Of("", "the dashboard is switched off: dashboard: false").Write(w)
+		return v.refuse(w, problem.NoSuchRoute.Of("", "the dashboard is switched off: dashboard: false"))
 	}
 	if id := v.identity(); id.Models != nil || id.Tenant != "" {
 		g.Metrics.Access.Denied.Model.Inc()
-		return problem.Forbidden.Of("", "the dashboard shows what all models and tenants do, and whoever asks is bound to some").Write(w)
+		return v.refuse(w, problem.Forbidden.Of("", "the dashboard shows what all models and tenants do, and whoever asks is bound to some"))
 	}
 	a := &answered{w, http.StatusOK}
 	g.Dashboard.ServeHTTP(a, r)
@@ -34,10 +34,10 @@ func (g *Gateway) watch(w http.ResponseWriter, r *http.Request, v *visit) int {
 	return g.dashboard(w, r, v)
 }
 
-// browserChallenge returns how a client is to say who asks: a browser that opens the dashboard is to ask for a key.
-func browserChallenge(r *http.Request, p *problem.Problem, err error) string {
+// challenge returns how a client is to say who asks: a browser that opens the dashboard is to ask for a key.
+func (v *visit) challenge(p *problem.Problem, err error) string {
 	var denied *auth.Denied
-	if path := r.URL.Path; path != dashboardPath && !strings.HasPrefix(path, dashboardPath+"/") || !errors.As(err, &denied) {
+	if !strings.HasPrefix(v.told.Route, dashboardPath) || !errors.As(err, &denied) {
 		return p.Challenge
 	}
 	return denied.Browser()
