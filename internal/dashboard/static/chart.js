@@ -4,6 +4,8 @@
 import { h, text, tint, color, swatch } from "./dom.js";
 import { clock, minute, none } from "./format.js";
 
+export const shownSeconds = 300; // the horizontal axis: it wanders, and does not stretch
+
 const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
 // A chart has series {name, color, width}, all drawn over the seconds of `x`. Options:
@@ -11,6 +13,7 @@ const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 //   format   of a figure
 //   stacked  areas on one another, else lines
 //   log      the vertical axis is logarithmic
+//   sparse   what there is nothing of is not in the legend
 //   least    how far the vertical axis goes at least
 export class Chart {
   constructor(box, options) {
@@ -38,14 +41,14 @@ export class Chart {
       legend: { show: false },
       cursor: { sync: { key: "time" }, drag: { x: false, y: false }, points: { size: 5 }, y: false },
       scales: {
-        x: { time: true },
+        x: { time: true, range: (_, __, last) => [last - shownSeconds, last] },
         y: options.log
           ? { distr: 3, range: (_, least, most) => decades(least, most, options.least) }
           : { range: (_, __, most) => [0, Math.max(most * 1.08, options.least ?? 1)] },
       },
       axes: [
-        { ...axis, size: 20, gap: 3, incrs: [60, 120, 300], values: (_, at) => at.map((s) => minute(s * 1000)), grid: { show: false } },
-        { ...axis, size: 52, gap: 4, space: options.log ? 18 : 26, values: (_, at) => at.map((v) => (v == null ? "" : options.format(v))) },
+        { ...axis, size: 20, gap: 3, incrs: [60, 120, 300], values: (u, at) => at.map((s) => (u.scales.x.max - s < 14 ? "" : minute(s * 1000))), grid: { show: false } },
+        { ...axis, size: 52, gap: 4, space: 24, splits: options.log ? (_, __, least, most) => steps(least, most) : undefined, filter: (_, splits) => splits, values: (_, at) => at.map((v) => (v == null ? "" : options.format(v))) },
       ],
       series: [
         {},
@@ -83,7 +86,13 @@ export class Chart {
     this.x = at.map((ms) => ms / 1000);
     this.raw = columns;
     this.uplot.setData(this.stack());
+    if (this.options.sparse) this.hide();
     this.tell();
+  }
+
+  // hide leaves out of the legend what there has been nothing of, but the first.
+  hide() {
+    [...this.legend.children].forEach((li, k) => (li.hidden = k > 0 && !this.raw[k].some((v) => v > 0)));
   }
 
   get length() {
@@ -123,6 +132,17 @@ function decades(least, most, floor = 1e-4) {
   return [round(least, false), Math.max(round(most, true), 10 * round(least, false))];
 }
 
+// steps are the lines of a logarithmic axis: so many that they can be told apart.
+function steps(least, most) {
+  const all = (of) => {
+    const found = [];
+    for (let power = -7; power < 3; power++) for (const s of of) if (s * 10 ** power >= least * 0.999 && s * 10 ** power <= most * 1.001) found.push(s * 10 ** power);
+    return found;
+  };
+  const fine = all([1, 2, 5]);
+  return fine.length <= 9 ? fine : all([1]);
+}
+
 // slider makes an element one that goes through the seconds of what it shows: it has length, index, and point(index).
 export function slider(element, label, shown) {
   for (const [name, value] of Object.entries({ tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": -300, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": "nothing yet" })) {
@@ -153,7 +173,7 @@ export function spark(canvas, column, name) {
   let top = 0;
   for (const v of column) top = Math.max(top, v ?? 0);
   if (!top) return;
-  const x = (i) => (i / Math.max(1, column.length - 1)) * width;
+  const x = (i) => width - ((column.length - 1 - i) / (shownSeconds - 1)) * width;
   const y = (v) => height - 1 - (v / top) * (height - 3);
   const line = () => {
     c.beginPath();

@@ -27,7 +27,7 @@ export function decisions() {
       const sums = all.map((d) => total(ticks, "decisions_total", match(d)));
       const whole = sums.reduce((a, b) => a + b, 0);
       fill(shares, whole
-        ? [bar(all.map((d, i) => [past[d], sums[i], d]), whole, count), h("ul", { class: "legend-row" }, all.map((d, i) => h("li", null, swatch(d), " ", h("b", null, share(sums[i] / whole, 2)), ` ${past[d]}, ${count(sums[i])}`)))]
+        ? [bar(all.map((d, i) => [past[d], sums[i], d]), whole, count), h("ul", { class: "legend key" }, all.map((d, i) => h("li", null, swatch(d), h("b", { class: "value" }, share(sums[i] / whole, 2)), ` ${past[d]}`)))]
         : h("p", { class: "faint" }, "Nothing was decided in these five minutes."));
     };
     draw();

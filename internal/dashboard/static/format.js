@@ -27,6 +27,9 @@ export function share(x, digits = 1) {
   return `${percent.toFixed(percent >= 99.95 || percent === 0 || digits === 0 ? 0 : digits)}%`;
 }
 
+// promised is a share with all its nines.
+export const promised = (x) => `${+(100 * x).toFixed(6)}%`;
+
 // seconds is a time as long as it is: 850 ns, 31 µs, 4.2 ms, 1.5 s, 3 min.
 export function seconds(x) {
   if (!known(x)) return none;

@@ -102,7 +102,7 @@ export class HeatMap {
     c.textAlign = "center";
     c.textBaseline = "alphabetic";
     this.columns.forEach((col, i) => {
-      if ((col.slot * grain) % 60 === 0 && x(i) > left + 12 && x(i) < left + w - 12) c.fillText(minute(col.slot * grain * 1000), x(i), height - 5);
+      if ((col.slot * grain) % 60 === 0 && x(i) > left + 12 && x(i) < left + w - 14) c.fillText(minute(col.slot * grain * 1000), x(i), height - 5);
     });
     if (this.mark) {
       const b = this.bounds.findIndex((v) => v >= this.mark);

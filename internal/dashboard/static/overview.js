@@ -3,7 +3,7 @@
 import { $, h, text } from "./dom.js";
 import { spark } from "./chart.js";
 import { counted, duration, isTraffic, outcome, over, quantile, rate, sliding, smooth, total } from "./figures.js";
-import { bytes, count, none, number, seconds, share } from "./format.js";
+import { bytes, count, none, number, promised, seconds, share } from "./format.js";
 
 const recent = 10; // seconds that "now" means
 const single = (route) => route === "/v1/score";
@@ -55,15 +55,15 @@ export function overview() {
     const burn = slo?.burn?.[0];
     const answered = per("requests_total", good);
     const asked = per("requests_total", isTraffic);
-    set("budget", left == null ? none : share(left), slo ? `${slo.name} ${share(slo.objective, 2)}${burn ? `, burns ${number(burn.rate)}×` : ""}` : "no objectives are told", slo && answered.map((v, i) => (asked[i] ? v / asked[i] : null)), left < 0 ? "bad" : left < 0.25 ? "warn" : "");
+    set("budget", left == null ? none : share(left), slo ? `${slo.name} ${promised(slo.objective)}${burn ? `, burns ${number(burn.rate)}×` : ""}` : "no objectives are told", slo && answered.map((v, i) => (asked[i] ? v / asked[i] : null)), left < 0 ? "bad" : left < 0.25 ? "warn" : "");
 
     const level = (name) => ticks.map((t) => t.levels[name]);
     const limit = ticks.at(-1).levels.concurrency_limit;
     set("flight", number(ticks.at(-1).levels.requests_in_flight), limit ? `${number(limit)} may be` : "without a limit", level("requests_in_flight"));
 
     const cores = level("cores");
-    const { heap_bytes: heap, memory_bytes: memory, goroutines } = ticks.at(-1).levels;
+    const { memory_bytes: memory, goroutines } = ticks.at(-1).levels;
     const busy = smooth(cores, 5).at(-1);
-    set("cores", cores.some((c) => c > 0) ? busy.toFixed(2) : none, `${bytes(memory)}, heap ${bytes(heap)}, ${count(goroutines)} goroutines`, cores);
+    set("cores", cores.some((c) => c > 0) ? busy.toFixed(2) : none, `${bytes(memory)}, ${count(goroutines)} goroutines`, cores);
   };
 }

@@ -18,7 +18,7 @@ export function requests() {
 function slow(all) {
   const most = all[0]?.took ?? 1;
   const seen = new Set(all.flatMap((s) => s.stages.map(([stage]) => stage)));
-  fill($("stage-key"), all.length > 0 && h("ul", { class: "legend legend-row" }, [...order, "rest"].filter((s) => s === "rest" || seen.has(s)).map((s) => h("li", null, swatch(colors[s]), s))));
+  fill($("stage-key"), all.length > 0 && h("ul", { class: "legend key" }, [...order, "rest"].filter((s) => s === "rest" || seen.has(s)).map((s) => h("li", null, swatch(colors[s]), s))));
   fill($("slow"), all.length ? table("The slowest requests of the last 15 minutes",
     [["at", "tight"], ["took", "number"], ["by stage", "wide"], ["model", "tight"], ["answer", "tight"], ["client", "cut"], ["request", "cut"]],
     all.slice(0, 12).map((s) => [
@@ -35,7 +35,7 @@ function parts(s, most) {
   const times = new Map(s.stages.map(([stage, , busy]) => [stage, busy]));
   const list = order.filter((o) => times.get(o) > 0).map((o) => [o, times.get(o), colors[o]]);
   const rest = s.took - list.reduce((sum, [, v]) => sum + v, 0);
-  if (rest > 0) list.push(["rest", rest, "muted"]);
+  if (rest > 0) list.push(["rest", rest, "rest"]);
   const said = list.map(([name, v]) => `${name} ${seconds(v)}`).join(", ") + (times.has("store") ? `; shared store ${seconds(times.get("store"))}` : "");
   const b = bar(list, Math.max(s.took, list.reduce((sum, [, v]) => sum + v, 0)), seconds);
   b.setAttribute("role", "img");

@@ -43,12 +43,12 @@ function spread(canvas, bounds, all) {
     c.strokeStyle = color("grid");
     c.beginPath();
     c.moveTo(left, y + 0.5);
-    c.lineTo(w, y + 0.5);
+    c.lineTo(w - 12, y + 0.5);
     c.stroke();
     c.fillStyle = color("muted");
     c.fillText(share(v, v < 0.01 ? 1 : 0), left - 6, y);
   }
-  const wide = (w - left) / bounds.length;
+  const wide = (w - left - 12) / bounds.length;
   c.textAlign = "center";
   c.textBaseline = "top";
   bounds.forEach((b, i) => {

@@ -8,18 +8,15 @@ import { count, seconds, share } from "./format.js";
 // The stages, as requests meet them. "store" is also within others, so that it is told beside them.
 export const order = ["admit", "queue", "decode", "history", "score", "decide", "journal", "encode"];
 export const colors = {
-  admit: "grey", queue: "orange", decode: "violet", history: "teal", score: "blue", decide: "pink", journal: "amber", encode: "green", store: "red", rest: "muted",
+  admit: "grey", queue: "orange", decode: "violet", history: "teal", score: "blue", decide: "pink", journal: "amber", encode: "green", store: "red", rest: "rest",
 };
 
 export function stages() {
-  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Time by stage" });
-  const box = $("stages");
-  const chart = new Chart(box, {
+  const body = $("stages-body");
+  const chart = new Chart($("stages-chart"), {
     label: "Time of a request by stage, five minutes", format: seconds, stacked: true, least: 1e-5,
     series: order.map((name) => ({ name, color: colors[name] })),
   });
-  box.querySelector(".plot").classList.add("short");
-  box.append(body);
 
   return ({ ticks, bounds }) => {
     const b = bounds.stage_seconds;

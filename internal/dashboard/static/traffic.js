@@ -11,7 +11,7 @@ const quantiles = [0.5, 0.9, 0.99, 0.999];
 
 export function traffic() {
   const requests = new Chart($("traffic"), {
-    label: "Requests a second by outcome, five minutes", format: number, stacked: true,
+    label: "Requests a second by outcome, five minutes", format: number, stacked: true, sparse: true,
     series: outcomes.map((name) => ({ name, color: colors[name] })),
   });
   const latency = new Chart($("latency"), {
