@@ -8,7 +8,7 @@ export const shownSeconds = 300; // the horizontal axis: it wanders, and does no
 
 const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
-// A chart has series {name, color, width}, all drawn over the seconds of `x`. Options:
+// A chart has series {name, color}, all drawn over the seconds of `x`. Options:
 //   label    what it shows
 //   format   of a figure
 //   stacked  areas on one another, else lines
@@ -54,8 +54,8 @@ export class Chart {
         {},
         ...options.series.map((s) => ({
           stroke: () => color(s.color),
-          fill: options.stacked ? () => color(s.color, 0.32) : undefined,
-          width: s.width ?? (options.stacked ? 1 : 1.5),
+          fill: options.stacked ? () => color(s.color, 0.72) : undefined,
+          width: options.stacked ? 0 : 1.5, // the edge of an area of nothing would be seen
           points: { show: false },
           spanGaps: false,
         })),

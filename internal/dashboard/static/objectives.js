@@ -34,7 +34,7 @@ function objective(s) {
   const what = s.latency_seconds ? `${promised(s.objective)} of scores within ${seconds(s.latency_seconds)}` : `${promised(s.objective)} of requests without an error of ours`;
   return h("div", { class: "objective" },
     h("h3", null, s.name),
-    h("b", null, left == null ? "no requests yet" : `${share(left)} left`),
+    h("b", null, left == null ? "no requests yet" : left < 0 ? `${number(1 - left)}× of it spent` : `${share(left)} left`),
     h("div", { class: "meter", role: "meter", "aria-label": `Error budget of ${s.name} that is left`, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(100 * Math.max(0, left ?? 0))) }, width(tint(h("span", null), level), left ?? 0)),
     h("p", { class: "faint" }, what),
     h("p", { class: "faint" }, s.bad ? `${count(s.bad)} bad of ${count(s.good + s.bad)}` : s.good ? `none bad of ${count(s.good)}` : ""),

@@ -55,7 +55,7 @@ export function overview() {
     const burn = slo?.burn?.[0];
     const answered = per("requests_total", good);
     const asked = per("requests_total", isTraffic);
-    set("budget", left == null ? none : share(left), slo ? `${slo.name} ${promised(slo.objective)}${burn ? `, burns ${number(burn.rate)}×` : ""}` : "no objectives are told", slo && answered.map((v, i) => (asked[i] ? v / asked[i] : null)), left < 0 ? "bad" : left < 0.25 ? "warn" : "");
+    set("budget", left == null ? none : left < 0 ? `${number(1 - left)}× spent` : share(left), slo ? `${slo.name} ${promised(slo.objective)}${burn ? `, burns ${number(burn.rate)}×` : ""}` : "no objectives are told", slo && answered.map((v, i) => (asked[i] ? v / asked[i] : null)), left < 0 ? "bad" : left < 0.25 ? "warn" : "");
 
     const level = (name) => ticks.map((t) => t.levels[name]);
     const limit = ticks.at(-1).levels.concurrency_limit;

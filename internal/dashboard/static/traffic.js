@@ -1,9 +1,9 @@
 // Requests by outcome, and how long they took.
 
-import { $, h } from "./dom.js";
+import { $, h, text } from "./dom.js";
 import { Chart } from "./chart.js";
 import { HeatMap } from "./heatmap.js";
-import { counted, isTraffic, outcome, outcomes, sliding } from "./figures.js";
+import { counted, isTraffic, outcome, outcomes, over, quantile, sliding } from "./figures.js";
 import { number, seconds } from "./format.js";
 
 const colors = { answered: "blue", refused: "amber", denied: "violet", limited: "orange", shed: "pink", failed: "red" };
@@ -32,6 +32,8 @@ export function traffic() {
       if (!b) return;
       const match = (r) => r === route.value;
       latency.update(at, sliding(ticks, 10, "request_seconds", match, b, quantiles));
+      const whole = over(ticks, "request_seconds", b, match);
+      text($("latency-window"), whole.count ? `p99 of all ${seconds(quantile(b, whole.counts, 0.99))}; lines: of 10 s` : "of the 10 seconds before");
       heat.update(ticks, "request_seconds", match, b, status?.slo?.find((s) => s.latency_seconds)?.latency_seconds);
     };
     draw();
