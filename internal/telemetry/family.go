@@ -90,8 +90,8 @@ func clean(v string) string {
 	return v[:end]
 }
 
-func newFamily[T instrument](name, help string, kind Kind, make func() T, labels ...string) *family[T] {
-	f := &family[T]{about: Family{Name: name, Help: help, Kind: kind, Labels: labels}, make: make}
+func newFamily[T instrument](d definition, make func() T) *family[T] {
+	f := &family[T]{about: Family{Name: d.name, Help: d.help, Kind: d.kind, Labels: d.labels}, make: make}
 	f.series.Store(&map[key]T{})
 	return f
 }
