@@ -56,6 +56,7 @@ func VerdictOf(psi float64) Verdict {
 type Reference struct {
 	Rows     int
 	Golden   bool       // the rows are the bundle's golden ones
+	Narrow   bool       // the model sees numbers as float32, and so does a Watch; the rows were rounded before
 	Output   int        // which of a row's values is the score
 	Score    *Histogram // nil: none is
 	Features []Feature  // one for each of the model's columns, in the order of a row

@@ -53,7 +53,7 @@ func histogram(c *besra.Column, values []float64) Histogram {
 func categories(values []float64, name func(float64) string) Histogram {
 	counts := map[float64]uint64{}
 	for _, x := range values {
-		if x == x {
+		if x == x && !math.IsInf(x, 0) {
 			counts[x]++
 		}
 	}

@@ -151,11 +151,11 @@ func TestCategories(t *testing.T) {
 	}
 
 	t.Run("of numbers are counted by code", func(t *testing.T) {
-		h := made(besra.Column{Name: "mcc", Type: besra.Category}, 5411, 5411, 3e9, 7, math.NaN())
+		h := made(besra.Column{Name: "mcc", Type: besra.Category}, 5411, 5411, 3e9, 7, math.NaN(), math.Inf(1))
 		if d := cmp.Diff([]Category{{"5411", 5411}, {"7", 7}, {"3000000000", 3e9}}, h.Categories); d != "" {
 			t.Error(d)
 		}
-		if d := cmp.Diff([]uint64{1, 0, 2, 1, 1}, h.Counts); d != "" {
+		if d := cmp.Diff([]uint64{1, 1, 2, 1, 1}, h.Counts); d != "" {
 			t.Error(d)
 		}
 	})

@@ -95,6 +95,9 @@ func (w *Watch) Count(row []float64, score float64) {
 		cells[h.Bin(score)].Add(1)
 	}
 	for i, x := range row[:len(w.ref.Features)] {
+		if w.ref.Narrow {
+			x = float64(float32(x))
+		}
 		cells[w.first[1+i]+w.histograms[1+i].Bin(x)].Add(1)
 	}
 }

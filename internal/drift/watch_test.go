@@ -251,6 +251,20 @@ func TestSharesByBin(t *testing.T) {
 	}
 }
 
+// Between 0.7 as a float32 and the next one lies 0.7 itself.
+func TestAWatchSeesNumbersAsTheModelDoes(t *testing.T) {
+	low := float64(float32(0.7))
+	r := Make(worldColumns[:1], []float64{low, low, float64(math.Nextafter32(0.7, 1))}, nil)
+	for narrow, want := range map[bool]int{true: r.Features[0].Bin(low), false: r.Features[0].Bin(low) + 1} {
+		r.Narrow = narrow
+		watch := r.Watch(begun, Options{})
+		watch.Count([]float64{0.7}, 0)
+		if got := watch.Feature("amount")[want]; got.Live != 1 {
+			t.Errorf("narrow %t: %+v", narrow, watch.Feature("amount"))
+		}
+	}
+}
+
 func TestManyCountAtOnce(t *testing.T) {
 	w := newWorld(7)
 	watch := w.reference(5000).Watch(begun, Options{Rate: 1 << 20})
