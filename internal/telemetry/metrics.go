@@ -36,6 +36,7 @@ type Metrics struct {
 	forgotten    *family[*Counter]
 	policies     *family[*Counter]
 	performance  performance
+	drift        drift
 
 	shadowEvents, shadowChanged *family[*Counter]
 	shadowShift                 *family[*Histogram]
@@ -107,6 +108,7 @@ func New(o Options) *Metrics {
 	m.families = append(m.families, m.addPerformance(gauge)...)
 	m.families = append(m.families, m.addAccess(counter, gauge)...)
 	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)
+	m.families = append(m.families, m.addDrift()...)
 	m.Route(OtherRoute)
 	return m
 }
@@ -215,6 +217,7 @@ func (m *Metrics) Forget(name, version string) {
 	m.modelReady.drop(name, version)
 	m.degraded.drop(name, version)
 	m.performance.drop(name, version)
+	m.drift.drop(name, version)
 	for _, decision := range []string{"approve", "review", "decline"} {
 		m.decisions.drop(name, version, decision)
 	}
