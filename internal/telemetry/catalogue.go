@@ -99,5 +99,10 @@ func catalogue() []definition {
 		{"besra_shadow_events_total", CounterKind, labels("model", "version", "result"), "Events for a challenger, by what became of them."},
 		{"besra_shadow_decisions_changed_total", CounterKind, labels("model", "version"), "Events on which a challenger decides otherwise than the live version."},
 		{"besra_shadow_score_shift", HistogramKind, labels("model", "version"), "A challenger's score less the live version's."},
+		// drift
+		{"besra_drift_psi", GaugeKind, labels("model", "version", "feature"), "Distance of a feature's values from the reference: PSI less its sampling noise; NaN until there are enough rows to tell."},
+		{"besra_score_drift_psi", GaugeKind, labels("model", "version"), "Distance of the scores from the reference: PSI less its sampling noise; NaN until there are enough rows to tell."},
+		{"besra_drift_rows", GaugeKind, labels("model", "version"), "Rows that are compared with the reference."},
+		{"besra_drift_reference_rows", GaugeKind, labels("model", "version"), "Rows of the reference."},
 	}
 }

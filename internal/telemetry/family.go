@@ -151,6 +151,16 @@ func (f *family[T]) drop(values ...string) {
 	f.series.Store(&series)
 }
 
+// dropAll drops the series whose first label values these are.
+func (f *family[T]) dropAll(values ...string) {
+	first := keyOf(values...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	series := maps.Clone(*f.series.Load())
+	maps.DeleteFunc(series, func(k key, _ T) bool { return slices.Equal(k[:len(values)], first[:len(values)]) })
+	f.series.Store(&series)
+}
+
 func (f *family[T]) read() Family {
 	series := *f.series.Load()
 	keys := slices.SortedFunc(maps.Keys(series), func(a, b key) int { return slices.Compare(a[:], b[:]) })

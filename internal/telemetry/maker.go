@@ -1,5 +1,7 @@
 package telemetry
 
+import "math"
+
 // A maker makes the metrics of the catalogue, each once.
 type maker struct {
 	shards *shards
@@ -38,6 +40,15 @@ func (k *maker) counters(name string) *family[*Counter] {
 
 func (k *maker) gauges(name string) *family[*Gauge] {
 	return made(k, name, func() *Gauge { return new(Gauge) })
+}
+
+// unknown are gauges of what nobody knows until they are set: NaN.
+func (k *maker) unknown(name string) *family[*Gauge] {
+	return made(k, name, func() *Gauge {
+		g := new(Gauge)
+		g.Set(math.NaN())
+		return g
+	})
 }
 
 func (k *maker) histograms(name string, bounds []float64) *family[*Histogram] {

@@ -44,6 +44,7 @@ type Metrics struct {
 	forgotten    *family[*Counter]
 	policies     *family[*Counter]
 	performance  performance
+	drift        drift
 
 	shadowEvents, shadowChanged *family[*Counter]
 	shadowShift                 *family[*Histogram]
@@ -98,6 +99,7 @@ func New(o Options) *Metrics {
 	m.addSLOs(k)
 	m.addLog(k)
 	m.addShadow(k)
+	m.addDrift(k)
 	m.families = k.families()
 	m.Route(OtherRoute, NoPromise)
 	return m
@@ -237,6 +239,7 @@ func (m *Metrics) Forget(name, version string) {
 	m.loaded.drop(name, version)
 	m.degraded.drop(name, version)
 	m.performance.drop(name, version)
+	m.drift.drop(name, version)
 	for _, decision := range []string{"approve", "review", "decline"} {
 		m.decisions.drop(name, version, decision)
 	}
