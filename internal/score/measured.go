@@ -44,9 +44,12 @@ func count(b *Batch, i int) {
 		}
 	}
 	if e.Result.Degraded {
-		c.Degraded.Inc()
+		c.Degraded.Inc() // its row may lack what could not be had
 	} else {
 		c.Score.Observe(e.Result.Score)
+		if d := b.Model.Drift; d != nil {
+			d.Count(b.Row(i), e.Result.Score)
+		}
 	}
 	switch e.Result.Decision {
 	case policy.Approve:
