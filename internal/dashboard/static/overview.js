@@ -16,7 +16,7 @@ export function overview() {
     ["requests", "Requests a second", "blue"], ["p99", "p99 of /v1/score", "violet"], ["failed", "Failed or shed", "red"],
     ["declined", "Declined", "amber"], ["budget", "Error budget left", "teal"], ["flight", "In flight", "blue"], ["cores", "Processors busy", "grey"],
   ]) {
-    const t = { figure: h("span", { class: "figure", id: `tile-${id}` }, none), under: h("span", { class: "under" }, "\u00a0"), canvas: h("canvas", { "aria-hidden": "true" }), color };
+    const t = { figure: h("span", { class: "figure", id: `tile-${id}` }, none), under: h("span", { class: "under", id: `tile-${id}-under` }, "\u00a0"), canvas: h("canvas", { "aria-hidden": "true" }), color };
     t.box = h("div", { class: "tile" }, h("dt", null, name), h("dd", null, t.figure), h("dd", null, t.under), h("dd", null, t.canvas));
     $("strip").append(t.box);
     tiles[id] = t;
