@@ -3,10 +3,12 @@
 package clients
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/besra-ml/besra/internal/besratest"
 )
@@ -19,7 +21,7 @@ func dashboard(t *testing.T, mode, url, keys string, more ...string) {
 		t.Fatal("BESRA_CLIENTS_PYTHON names no Python with selenium, or BESRA_CLIENTS_AXE no axe-core")
 	}
 	args := append([]string{"testdata/dashboard.py", mode, url, keys, need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "chromedriver"), axe}, more...)
-	if got := run(t, python, args...); got != "ok\n" {
+	if got := runFor(t, 10*time.Minute, python, args...); got != "ok\n" {
 		t.Errorf("%s", got)
 	}
 }
@@ -39,7 +41,8 @@ func TestDashboardAsksForAKey(t *testing.T) {
 	dashboard(t, "key", s.url, s.operator+","+s.key)
 }
 
-// TestScreenshots writes those of the documents (make screenshots): BESRA_SCREENSHOTS names their directory.
+// TestScreenshots writes those of the documents (make screenshots): BESRA_SCREENSHOTS names their directory,
+// BESRA_SCREENSHOTS_AFTER after how many seconds of load they are taken.
 func TestScreenshots(t *testing.T) {
 	dir := os.Getenv("BESRA_SCREENSHOTS")
 	if dir == "" {
@@ -55,7 +58,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	p := besratest.Start(t, besra, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "", "--auth-keys", keys,
 		"--state-dir", t.TempDir(), "--models", twoVersions(t), "--shadow", "{fraud: 2}")
-	dashboard(t, "screenshots", p.URL(), strings.Join(all, ","), dir, "300")
+	dashboard(t, "screenshots", p.URL(), strings.Join(all, ","), dir, "../../.cache", cmp.Or(os.Getenv("BESRA_SCREENSHOTS_AFTER"), "320"))
 	p.Stop()
 }
 
