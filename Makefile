@@ -110,7 +110,7 @@ clients: ## have curl, h2load, Python, Java, Go and a browser ask a running serv
 	@GO=$(GO) PYTHON=$(PYTHON) .ci/clients
 
 .PHONY: screenshots
-screenshots: ## take the dashboard's screenshots for the documents, after five minutes of load: docs/img/dashboard-*.png
+screenshots: ## take the dashboard's screenshots for the documents, after five minutes of load: docs/img/dashboard-*.webp
 	@BESRA_SCREENSHOTS=$(CURDIR)/docs/img GO=$(GO) PYTHON=$(PYTHON) .ci/clients 'TestScreenshots$$'
 
 .PHONY: bench bench-builds

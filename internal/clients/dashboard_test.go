@@ -4,6 +4,7 @@ package clients
 
 import (
 	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,21 +63,21 @@ func TestScreenshots(t *testing.T) {
 	p.Stop()
 }
 
-// twoVersions makes a directory of models of the demo's bundle and of a second version, whose policy is not so lenient.
+// twoVersions makes a directory of models of the demo's bundle, which is live, and of a second version with another policy.
 func twoVersions(t *testing.T) string {
 	t.Helper()
 	const demo = "../../models/fraud/1"
 	dir := t.TempDir()
-	for version, cutoffs := range map[string]string{"1": "{review: 0.03, decline: 0.79}", "2": "{review: 0.02, decline: 0.6}"} {
-		policy := filepath.Join(t.TempDir(), "policy.yaml")
-		if err := os.WriteFile(policy, []byte("besra: 1\nversion: demo-"+version+"\ncutoffs: "+cutoffs+"\nfallback: review\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		run(t, besratest.Program(t), "bundle", filepath.Join(demo, "model.ubj"), "--golden", filepath.Join(demo, "golden"), "--name", "fraud",
-			"--version", version, "--features", filepath.Join(demo, "features.yaml"), "--policy", policy, "-o", filepath.Join(dir, "fraud", version))
-	}
-	if err := os.WriteFile(filepath.Join(dir, "fraud", "live"), []byte("1\n"), 0o600); err != nil {
+	policy := filepath.Join(dir, "policy.yaml")
+	err := errors.Join(
+		os.CopyFS(filepath.Join(dir, "fraud", "1"), os.DirFS(demo)),
+		os.WriteFile(filepath.Join(dir, "fraud", "live"), []byte("1\n"), 0o600),
+		os.WriteFile(policy, []byte("besra: 1\nversion: strict-2\ncutoffs: {review: 0.02, decline: 0.6}\nfallback: review\n"), 0o600),
+	)
+	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, besratest.Program(t), "bundle", filepath.Join(demo, "model.ubj"), "--golden", filepath.Join(demo, "golden"), "--name", "fraud",
+		"--version", "2", "--features", filepath.Join(demo, "features.yaml"), "--policy", policy, "-o", filepath.Join(dir, "fraud", "2"))
 	return dir
 }

@@ -13,6 +13,7 @@ const font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 //   format   of a figure
 //   stacked  areas on one another, else lines
 //   log      the vertical axis is logarithmic
+//   topFirst the legend begins with what is drawn last
 //   sparse   what there is nothing of is not in the legend
 //   least    how far the vertical axis goes at least
 export class Chart {
@@ -21,7 +22,8 @@ export class Chart {
     this.raw = options.series.map(() => []);
     this.x = [];
     this.values = options.series.map(() => h("span", { class: "value" }, none));
-    this.legend = h("ul", { class: "legend" }, options.series.map((s, i) => h("li", null, swatch(s.color), s.name, this.values[i])));
+    this.items = options.series.map((s, i) => h("li", null, swatch(s.color), s.name, this.values[i]));
+    this.legend = h("ul", { class: "legend" }, options.topFirst ? this.items.toReversed() : this.items);
     this.when = h("span", { class: "when" });
     this.plot = h("div", { class: "plot" });
     box.append(h("div", { class: "legend-row" }, this.legend, this.when), this.plot);
@@ -92,7 +94,7 @@ export class Chart {
 
   // hide leaves out of the legend what there has been nothing of, but the first.
   hide() {
-    [...this.legend.children].forEach((li, k) => (li.hidden = k > 0 && !this.raw[k].some((v) => v > 0)));
+    this.items.forEach((li, k) => (li.hidden = k > 0 && !this.raw[k].some((v) => v > 0)));
   }
 
   get length() {

@@ -12,7 +12,7 @@ export function decisions() {
   const shares = h("div", { class: "decided" });
   $("decisions").append(shares);
   const chart = new Chart($("decisions"), {
-    label: "Decisions a second, five minutes", format: number, stacked: true,
+    label: "Decisions a second, five minutes", format: number, stacked: true, topFirst: true,
     series: [...all].reverse().map((d) => ({ name: past[d], color: d })),
   });
   const select = $("decisions-model");

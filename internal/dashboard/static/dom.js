@@ -33,9 +33,10 @@ export function width(e, share) {
   return e;
 }
 
-// tint gives an element a colour of the palette.
+// tint gives an element a colour of the palette: for what is written, and for what is filled, which may be lighter.
 export function tint(e, color) {
   e.style.setProperty("--tint", `var(--${color})`);
+  e.style.setProperty("--fill", `var(--fill-${color}, var(--${color}))`);
   return e;
 }
 
@@ -51,13 +52,14 @@ export function table(caption, columns, rows) {
     h("tbody", null, rows.map((cells) => h("tr", null, cells.map((c, i) => h("td", { class: columns[i][1] }, c))))));
 }
 
-// color returns a colour of the palette, as it is now.
+// color returns a colour of the palette, as it is now, for what is filled.
 const known = new Map();
 addEventListener("themechange", () => known.clear());
 export function color(name, alpha = 1) {
   const key = name + alpha;
   if (!known.has(key)) {
-    const hex = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    const style = getComputedStyle(document.documentElement);
+    const hex = (style.getPropertyValue(`--fill-${name}`) || style.getPropertyValue(`--${name}`)).trim();
     const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
     known.set(key, `rgba(${r}, ${g}, ${b}, ${alpha})`);
   }

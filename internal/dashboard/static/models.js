@@ -7,7 +7,7 @@ import { count, number, score, share } from "./format.js";
 export function models() {
   return ({ status, ticks }) => {
     if (!status) return;
-    const all = status.models ?? [];
+    const all = (status.models ?? []).toSorted((a, b) => b.live - a.live);
     const rows = tally(ticks, "rows_scored_total", 2);
     const took = duration(ticks) || 1;
     text($("models-aside"), all.length === 1 ? "1 version" : `${all.length} versions`);

@@ -68,11 +68,19 @@ function spread(canvas, bounds, all) {
 const levels = { none: "grey", steady: "teal", warn: "amber", drifted: "red" };
 
 function drift(status) {
-  const all = status?.drift;
-  fill($("drift-body"), all?.length ? all.map((d) => h("div", null,
-    h("p", { class: "row" }, h("b", null, `${d.model}@${d.version}`), tint(h("span", { class: "chip" }, d.verdict), levels[d.verdict] ?? "grey"), h("span", { class: "faint" }, `${count(d.rows)} rows beside ${count(d.reference_rows)}`)),
-    table(`Drift of ${d.model}@${d.version}`, [["", "tight"], ["", "wide"], ["index", "number"], ["", "number"]],
-      [{ feature: "score", psi: d.score_psi, verdict: null }, ...(d.features ?? []).toSorted((a, b) => (b.psi ?? 0) - (a.psi ?? 0)).slice(0, 8)].map((f, i) => [
-        i ? f.feature : h("b", null, "score"), h("span", { class: "bar" }, width(tint(h("span", null), levels[f.verdict] ?? "blue"), (f.psi ?? 0) / 0.4)), number(f.psi), f.verdict && f.verdict !== "steady" ? tint(h("span", { class: "chip" }, f.verdict), levels[f.verdict]) : "",
-      ])))) : nothing("Drift is not told here."));
+  const live = new Set((status?.models ?? []).filter((m) => m.live).map((m) => `${m.name}@${m.version}`));
+  const all = status?.drift?.toSorted((a, b) => live.has(`${b.model}@${b.version}`) - live.has(`${a.model}@${a.version}`));
+  fill($("drift-body"), all?.length ? all.map(drifted) : nothing("Drift is not told here: it needs a bundle with a reference."));
 }
+
+function drifted(d) {
+  const known = (d.features ?? []).filter((f) => f.psi != null).toSorted((a, b) => b.psi - a.psi).slice(0, 8);
+  return h("div", null,
+    h("p", { class: "row" }, h("b", null, `${d.model}@${d.version}`), chip(d.verdict === "none" ? "not known yet" : d.verdict, d.verdict), h("span", { class: "faint" }, `${count(d.rows)} rows beside ${count(d.reference_rows)}`)),
+    known.length > 0 && table(`Drift of ${d.model}@${d.version}`, [["feature", "tight"], ["", "wide"], ["index", "number"], ["", "tight"]],
+      [{ feature: "score", psi: d.score_psi, verdict: d.verdict, first: true }, ...known].map((f) => [
+        f.first ? h("b", null, f.feature) : f.feature, h("span", { class: "bar" }, width(tint(h("span", null), levels[f.verdict] ?? "blue"), (f.psi ?? 0) / 0.5)), number(f.psi), chip(f.verdict, f.verdict),
+      ])));
+}
+
+const chip = (words, verdict) => tint(h("span", { class: "chip" }, words), levels[verdict] ?? "grey");
