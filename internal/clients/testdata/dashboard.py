@@ -372,7 +372,7 @@ def key():
         assert protocol == "h2", protocol
         said = b.execute_script("return document.documentElement.outerHTML")
         assert operator[-43:] not in said and clients[0][-43:] not in said, "a secret is shown"
-        time.sleep(12)  # longer than a request may take to come: timeouts.body
+        time.sleep(20)  # longer than a request and its answer may take: timeouts.body, timeouts.answer
         seen = text(b, "tile-requests-under")
         until("it goes on", lambda: text(b, "tile-requests-under") != seen)
         assert text(b, "state") == "live", text(b, "state")

@@ -85,14 +85,16 @@ export class HeatMap {
     const x = (i) => left + w - (span - i) * wide;
     let most = 1;
     for (const col of this.columns) for (const n of col.buckets.counts) most = Math.max(most, n);
+    c.fillStyle = color("heat");
     this.columns.forEach((col, i) => {
       for (let b = low; b <= high; b++) {
         const n = col.buckets.counts[b];
         if (!n) continue;
-        c.fillStyle = color("heat", 0.12 + 0.88 * (Math.log1p(n) / Math.log1p(most)));
+        c.globalAlpha = 0.12 + 0.88 * (Math.log1p(n) / Math.log1p(most));
         c.fillRect(x(i), y(b), Math.ceil(wide * 2) / 2, tall - 0.5);
       }
     });
+    c.globalAlpha = 1;
     c.font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
     c.fillStyle = color("muted");
     c.textAlign = "right";

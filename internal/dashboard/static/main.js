@@ -60,6 +60,8 @@ function say(next) {
 follow({
   state: say,
   history(past) {
+    // Another build has another page, which knows what its stream says.
+    if (now.began && JSON.stringify(past.build) !== JSON.stringify(now.build)) return location.reload();
     Object.assign(now, { ticks: past.ticks, bounds: past.bounds, began: past.began, kept: past.kept, build: past.build });
     show();
   },

@@ -125,7 +125,7 @@ export function tryPayment() {
         ["model", `${a.model}@${a.version}`], ["score", a.score == null ? none : String(a.score)], ["margin", a.margin == null ? none : String(a.margin)], a.policy && ["policy", a.policy], a.degraded && ["degraded", "decided without a score that can be trusted"],
       ].filter(Boolean).flatMap(([k, v]) => [h("dt", null, k), h("dd", null, v)])),
       a.reasons?.length > 0 && [h("h3", null, "Reasons"), table("Reasons", [["", "wide"], ["", "number"]], a.reasons.map((x) => (typeof x === "object" ? [x.text ?? x.feature ?? x.code, String(x.contribution ?? x.value ?? "")] : [String(x), ""])))],
-      a.warnings?.length > 0 && [h("h3", null, "Warnings"), h("ul", null, a.warnings.map((w) => h("li", null, typeof w === "object" ? (w.detail ?? JSON.stringify(w)) : String(w))))],
+      a.warnings?.length > 0 && [h("h3", null, "Warnings"), h("ul", null, a.warnings.map((w) => h("li", null, typeof w === "object" ? [w.field, w.code, w.detail].filter(Boolean).join(": ") : String(w))))],
     ].flat();
   }
 
