@@ -49,7 +49,7 @@ export class Chart {
           : { range: (_, __, most) => [0, Math.max(most * 1.08, options.least ?? 1)] },
       },
       axes: [
-        { ...axis, size: 20, gap: 3, incrs: [60, 120, 300], values: (u, at) => at.map((s) => (u.scales.x.max - s < 14 ? "" : minute(s * 1000))), grid: { show: false } },
+        { ...axis, size: 20, gap: 3, incrs: [60, 120, 300], values: (u, at) => at.map((s) => (u.scales.x.max - s < 14 || s - u.scales.x.min < 14 ? "" : minute(s * 1000))), grid: { show: false } },
         { ...axis, size: 52, gap: 4, space: 24, splits: options.log ? (_, __, least, most) => steps(least, most) : undefined, filter: (_, splits) => splits, values: (_, at) => at.map((v) => (v == null ? "" : options.format(v))) },
       ],
       series: [

@@ -27,6 +27,9 @@ export function share(x, digits = 1) {
   return `${percent.toFixed(percent >= 99.95 || percent === 0 || digits === 0 ? 0 : digits)}%`;
 }
 
+// burn is how many times as fast as it may an error budget is spent.
+export const burn = (x) => (known(x) ? `${x === 0 || x >= 100 ? Math.round(x) : +x.toPrecision(2)}×` : none);
+
 // promised is a share with all its nines.
 export const promised = (x) => `${+(100 * x).toFixed(6)}%`;
 

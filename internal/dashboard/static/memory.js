@@ -43,7 +43,7 @@ function memo(status, ticks) {
     m.models?.length > 0 && ["hit ratio", asked ? share(asked ? (by.get("hit") ?? 0) / asked : null) : none],
     m.models?.length > 0 && ["rows held", count(m.entries)], m.models?.length > 0 && ["memory", bytes(m.bytes)],
     ["would know", estimate ? `${share(estimate.hit_ratio)} of rows` : "not known yet"], estimate && ["with", bytes(estimate.bytes)],
-    estimate?.saved_cores != null && ["would save", `${estimate.saved_cores.toFixed(3)} processors`]);
+    estimate?.saved_cores != null && ["would save", `${number(Math.round(estimate.saved_cores * 1000) / 1000 || 0)} processors`]);
 }
 
 function journal(status, ticks, bounds) {

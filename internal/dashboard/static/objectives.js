@@ -3,7 +3,7 @@
 import { $, fill, h, nothing, table, tint, width } from "./dom.js";
 import { spark } from "./chart.js";
 import { Buckets, counted, isTraffic } from "./figures.js";
-import { count, number, promised, seconds, share } from "./format.js";
+import { burn, count, number, promised, seconds, share } from "./format.js";
 
 // A budget that burns at rate 1 is used up when its period is over. At 14.4 a fiftieth of 30 days' is gone in an hour,
 // at 6 a twentieth in six: who pages by burn rates pages there (Google's SRE workbook, chapter 5).
@@ -40,5 +40,5 @@ function objective(s) {
     h("p", { class: "faint" }, s.bad ? `${count(s.bad)} bad of ${count(s.good + s.bad)}` : s.good ? `none bad of ${count(s.good)}` : ""),
     h("canvas", { class: "misses", "aria-hidden": "true" }),
     s.burn?.length > 0 && table(`Burn rates of ${s.name}`, [["", "tight"], ...s.burn.map((b) => [b.window, "number"])],
-      [[h("span", { class: "faint" }, "burn rate"), ...s.burn.map((b) => tint(h("b", { class: "burn" }, b.rate == null ? "–" : `${number(b.rate)}×`), burning(b.rate)))]]));
+      [[h("span", { class: "faint" }, "burn rate"), ...s.burn.map((b) => tint(h("b", { class: "burn" }, burn(b.rate)), burning(b.rate)))]]));
 }

@@ -3,7 +3,7 @@
 import { $, h, text } from "./dom.js";
 import { spark } from "./chart.js";
 import { counted, duration, isTraffic, outcome, over, quantile, rate, sliding, smooth, total } from "./figures.js";
-import { bytes, count, none, number, promised, seconds, share } from "./format.js";
+import { burn, bytes, count, none, number, promised, seconds, share } from "./format.js";
 
 const recent = 10; // seconds that "now" means
 const single = (route) => route === "/v1/score";
@@ -52,10 +52,10 @@ export function overview() {
 
     const slo = status?.slo?.[0];
     const left = slo?.budget_remaining;
-    const burn = slo?.burn?.[0];
+    const rates = slo?.burn?.[0];
     const answered = per("requests_total", good);
     const asked = per("requests_total", isTraffic);
-    set("budget", left == null ? none : left < 0 ? `${number(1 - left)}× spent` : share(left), slo ? `${slo.name} ${promised(slo.objective)}${burn ? `, burns ${number(burn.rate)}×` : ""}` : "no objectives are told", slo && answered.map((v, i) => (asked[i] ? v / asked[i] : null)), left < 0 ? "bad" : left < 0.25 ? "warn" : "");
+    set("budget", left == null ? none : left < 0 ? `${number(1 - left)}× spent` : share(left), slo ? `${promised(slo.objective)}${rates ? `, burn ${burn(rates.rate)}` : ""}` : "no objectives are told", slo && answered.map((v, i) => (asked[i] ? v / asked[i] : null)), left < 0 ? "bad" : left < 0.25 ? "warn" : "");
 
     const level = (name) => ticks.map((t) => t.levels[name]);
     const limit = ticks.at(-1).levels.concurrency_limit;
