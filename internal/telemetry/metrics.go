@@ -132,6 +132,9 @@ func scoreBounds() []float64 {
 
 // Stages times the stages of a request that has been answered.
 func (m *Metrics) Stages(t *Times) {
+	if Muted {
+		return
+	}
 	for i := range t.Laps {
 		if lap := &t.Laps[i]; lap.Times > 0 {
 			m.stages[i].ObserveDuration(lap.Busy)
