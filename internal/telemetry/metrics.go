@@ -22,6 +22,7 @@ type Metrics struct {
 	Journal  Journal
 	Labels   Labels
 	Access   Access
+	Traces   Traces
 
 	requests     *family[*Counter]
 	latency      *family[*Histogram]
@@ -106,6 +107,7 @@ func New(o Options) *Metrics {
 	m.families = append(m.families, m.addMemo(gauge)...)
 	m.families = append(m.families, m.addPerformance(gauge)...)
 	m.families = append(m.families, m.addAccess(counter, gauge)...)
+	m.families = append(m.families, m.addTraces(counter)...)
 	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)
 	m.Route(OtherRoute)
 	return m
