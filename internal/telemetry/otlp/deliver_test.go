@@ -217,6 +217,32 @@ func TestDelivery(t *testing.T) {
 		})
 	})
 
+	t.Run("more than can be sent is told once a minute, and is no outage", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := set(t)
+			s.receiver.answer = func(w http.ResponseWriter, r *http.Request) {
+				select {
+				case <-time.After(4 * time.Second):
+				case <-r.Context().Done():
+				}
+				reply(w, &collector.ExportTraceServiceResponse{})
+			}
+			const minutes = 5
+			for range minutes * 60 {
+				s.tell(200)
+				time.Sleep(time.Second)
+			}
+			if lines := s.log.says("more traces are kept than can be sent"); lines < minutes-1 || lines > minutes+1 ||
+				s.log.says(undelivered)+s.log.says(delivered) != 0 {
+				t.Errorf("%d lines: %v", lines, s.log.lines())
+			}
+			if got := s.counts(); got[1] == 0 || got[2] == 0 {
+				t.Errorf("kept, sent, lost: %v", got)
+			}
+			closeNow(t, s.Tracer)
+		})
+	})
+
 	t.Run("the collector says when it wants to be asked again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := set(t)

@@ -107,12 +107,13 @@ func (t *Tracer) Told(r *telemetry.Request) {
 }
 
 // keeps reports whether a request's trace is worth its way: the client keeps it, it is of the sample, or something was
-// wrong with it. Where there is a lot of trouble some of it is enough.
+// wrong with it. Those that ask how besra is, with GET, are many, all alike, and of no sample. Where there is a lot of trouble
+// some of it is enough.
 func (t *Tracer) keeps(r *telemetry.Request) bool {
 	switch {
 	case r.Trace.Sampled:
 		return true
-	case r.Trace.Parent == [8]byte{} && t.sampled():
+	case r.Trace.Parent == [8]byte{} && r.Method == http.MethodPost && t.sampled():
 		return true
 	case r.Failed(), r.Degraded > 0, t.options.Slow > 0 && r.Took > t.options.Slow:
 		return t.troubled.take(r.Times.Begun.Add(r.Took).Unix())

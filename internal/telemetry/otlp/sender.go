@@ -131,22 +131,21 @@ func (s *sender) forget() {
 	s.requests, s.first = 0, time.Time{}
 }
 
-// tell has the log say that traces are not delivered or are lost, and that they are delivered again.
+// tell has the log say what operators should know, and what goes on being so once in a while.
 func (s *sender) tell() {
 	lost := s.metrics.Lost.Value()
-	bad := s.why != nil || lost != s.lost
-	if bad && time.Since(s.told) >= tellEvery {
-		attrs := []any{"endpoint", s.post.url, "lost", lost - s.lost}
-		if s.why != nil {
-			attrs = append(attrs, "error", s.why)
-		}
-		s.log.Error("traces are not delivered", attrs...)
+	attrs := []any{"endpoint", s.post.url, "lost", lost - s.lost}
+	switch {
+	case s.why == nil && s.unsaid:
+		s.log.Info("traces are delivered again", attrs...)
+		s.lost, s.unsaid = lost, false
+	case s.why == nil && lost == s.lost, time.Since(s.told) < tellEvery:
+	case s.why != nil:
+		s.log.Error("traces are not delivered", append(attrs, "error", s.why)...)
 		s.told, s.lost, s.unsaid = time.Now(), lost, true
-		return
-	}
-	if !bad && s.unsaid {
-		s.log.Info("traces are delivered again", "endpoint", s.post.url)
-		s.unsaid = false
+	default:
+		s.log.Warn("more traces are kept than can be sent", attrs...)
+		s.told, s.lost = time.Now(), lost
 	}
 }
 

@@ -59,6 +59,7 @@ func TestKeeps(t *testing.T) {
 		want  bool
 	}{
 		"of the sample":                              {in, func(*telemetry.Request) {}, true},
+		"asks how besra is":                          {in, func(r *telemetry.Request) { r.Method = "GET" }, false},
 		"not of the sample":                          {out, func(*telemetry.Request) {}, false},
 		"its client keeps it":                        {out, func(r *telemetry.Request) { r.Trace.Parent, r.Trace.Sampled = [8]byte{1}, true }, true},
 		"its client does not keep it":                {in, func(r *telemetry.Request) { r.Trace.Parent = [8]byte{1} }, false},
