@@ -46,6 +46,9 @@ func (a *App) openTold(b Backends) error {
 	})
 	a.metrics.SLOs.Measure(time.Now())
 	a.recent = telemetry.NewRecent(time.Now)
+	if telemetry.Muted {
+		return nil
+	}
 	a.tellers = []telemetry.Teller{
 		a.recent,
 		telemetry.NewRequestLog(telemetry.RequestLogOptions{
