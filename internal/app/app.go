@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/besra-ml/besra/api"
+	"github.com/besra-ml/besra/internal/admin"
 	"github.com/besra-ml/besra/internal/dashboard"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/gateway"
@@ -29,6 +30,8 @@ import (
 type Backends struct {
 	Exporter func(*telemetry.Metrics) http.Handler // serves GET /metrics
 	Shared   SharedStore                           // the store that processes share; nil: this binary has none
+	Tracer   func(TracerOptions) (Tracer, error)   // tells a collector of requests; nil: this binary has none
+	EMF      func(EmitterOptions) (Emitter, error) // writes metrics into a log; nil: likewise
 	Demo     fs.FS                                 // the bundle that is served when no model is named
 	Build    telemetry.Options
 }
@@ -60,6 +63,9 @@ type App struct {
 
 	recent  *telemetry.Recent
 	tellers []telemetry.Teller // of requests
+	tracer  Tracer             // nil: no traces are kept
+	emitter Emitter            // nil: metrics are written nowhere
+	flight  *admin.Flight      // nil: it is not recorded
 
 	dashboard *dashboard.Recorder // nil: there is none
 
@@ -114,8 +120,12 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	if err := a.openMemo(); err != nil {
 		return nil, err
 	}
-	a.openTold()
-	page := a.newDashboard()
+	if err := a.openTold(b); err != nil {
+		return nil, err
+	}
+	if c.Flight > 0 {
+		a.flight = admin.NewFlight(c.Flight, log)
+	}
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
 		Hasher:        a.hasher,
@@ -130,7 +140,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Listed:        c.Log.Entities,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
-		Dashboard:     page,
+		Dashboard:     a.newDashboard(),
 		Log:           log,
 		Ready:         a.isReady,
 		Admission:     a.access.admission,

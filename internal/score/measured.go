@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Measured returns a scorer that times s and counts what it says: a repeated answer and a dry run are nobody's
@@ -47,7 +48,7 @@ func count(b *Batch, i int) {
 		c.Degraded.Inc() // its row may lack what could not be had
 	} else {
 		c.Score.Observe(e.Result.Score)
-		if d := b.Model.Drift; d != nil {
+		if d := b.Model.Drift; d != nil && !telemetry.Muted {
 			d.Count(b.Row(i), e.Result.Score)
 		}
 	}

@@ -22,6 +22,7 @@ type Metrics struct {
 	Journal  Journal
 	Labels   Labels
 	Access   Access
+	Traces   Traces
 	Log      Log
 	TLS      TLS
 
@@ -98,6 +99,7 @@ func New(o Options) *Metrics {
 	m.addAccess(k)
 	m.addSLOs(k)
 	m.addLog(k)
+	m.addTraces(k)
 	m.addShadow(k)
 	m.addDrift(k)
 	m.families = k.families()
@@ -132,6 +134,9 @@ func scoreBounds() []float64 {
 
 // Stages times the stages of a request that has been answered.
 func (m *Metrics) Stages(t *Times) {
+	if Muted {
+		return
+	}
 	for i := range t.Laps {
 		if lap := &t.Laps[i]; lap.Times > 0 {
 			m.stages[i].ObserveDuration(lap.Busy)
