@@ -25,8 +25,11 @@ const (
 func (p *process) read(now time.Time) {
 	if p.samples == nil {
 		p.samples = []metrics.Sample{
-			{Name: "/sched/goroutines:goroutines"}, {Name: "/memory/classes/heap/objects:bytes"},
-			{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
+			{Name: "/sched/goroutines:goroutines"},
+			{Name: "/memory/classes/heap/objects:bytes"},
+			{Name: "/memory/classes/total:bytes"},
+			{Name: "/memory/classes/heap/released:bytes"},
+			{Name: "/gc/cycles/total:gc-cycles"},
 		}
 	}
 	metrics.Read(p.samples)

@@ -153,8 +153,10 @@ func TestACounterThatBeganAnewIsNotNegative(t *testing.T) {
 		counts = append(counts, s.Counts["decisions_total"], s.Times["score"])
 	}
 	want := []any{
-		[][]any{{"fraud", "3", "approve", 10.}}, [][]any{{"fraud", "3", 5., []any{10., 10.}}},
-		[][]any{{"fraud", "3", "approve", 4.}}, [][]any{{"fraud", "3", .012, []any{0., 12.}}},
+		[][]any{{"fraud", "3", "approve", 10.}},
+		[][]any{{"fraud", "3", 5., []any{10., 10.}}},
+		[][]any{{"fraud", "3", "approve", 4.}},
+		[][]any{{"fraud", "3", .012, []any{0., 12.}}},
 		[][]any(nil), [][]any(nil),
 	}
 	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })

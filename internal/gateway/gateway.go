@@ -23,18 +23,19 @@ import (
 
 // Options is what a Gateway is made of. All fields are needed but those that say otherwise.
 type Options struct {
-	Registry  *registry.Registry
-	Scorer    score.Scorer
-	Shadow    func() []score.ShadowStatus // how challengers do; nil: there are none
-	Memo      func() MemoStatus           // what is remembered of rows; nil: nothing is told
-	Metrics   *telemetry.Metrics
-	Tell      []telemetry.Teller // who is told of each request, in this order
-	Listed    []string           // fields of events whose keyed hashes are told, too: see telemetry.Request
-	Exporter  http.Handler       // serves GET /metrics; nil: 404
-	OpenAPI   []byte             // the document of GET /openapi.json
-	Dashboard http.Handler       // serves GET /dashboard and what is below; nil: 404
-	Log       *slog.Logger
-	Ready     func() error // nil when requests can be answered; else why not
+	Registry *registry.Registry
+	Scorer   score.Scorer
+	Shadow   func() []score.ShadowStatus // how challengers do; nil: there are none
+	Memo     func() MemoStatus           // what is remembered of rows; nil: nothing is told
+	Metrics  *telemetry.Metrics
+	Tell     []telemetry.Teller // who is told of each request, in this order
+	Listed   []string           // fields of events whose keyed hashes are told, too: see telemetry.Request
+	Exporter http.Handler       // serves GET /metrics; nil: 404
+	OpenAPI  []byte             // the document of GET /openapi.json
+	Log      *slog.Logger
+	Ready    func() error // nil when requests can be answered; else why not
+
+	Dashboard http.Handler // serves GET /dashboard and what is below; nil: 404
 
 	Admission *admit.Admission
 	// Certificate returns the client's, verified, nil when there is none; barred says that there must be one and is none.
