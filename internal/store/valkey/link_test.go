@@ -182,7 +182,7 @@ type timed struct {
 }
 
 func (c timed) Value(key any) any {
-	if key == telemetry.TimelineKey {
+	if _, ok := key.(telemetry.TimelineKey); ok {
 		return c.line
 	}
 	return c.Context.Value(key)
