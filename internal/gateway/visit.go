@@ -160,7 +160,7 @@ func (v *visit) context(r *http.Request) context.Context {
 }
 
 func (u *until) Value(key any) any {
-	if key == telemetry.TimelineKey {
+	if _, ok := key.(telemetry.TimelineKey); ok {
 		return u.line
 	}
 	return u.Context.Value(key)

@@ -117,14 +117,11 @@ func (t *Timeline) Called(use string, from, to time.Time, failed bool) {
 // Calls returns the first calls of the shared store.
 func (t *Times) Calls() []Call { return t.made[:t.calls] }
 
-// timelineKey is asked of a request's context.
-type timelineKey struct{}
-
-// TimelineKey is what a context answers with its request's *Timeline.
-var TimelineKey any = timelineKey{}
+// TimelineKey is what a context of a request has its *Timeline by.
+type TimelineKey struct{}
 
 // TimelineOf returns the timeline of the request that a context is of; nil: of none.
 func TimelineOf(ctx context.Context) *Timeline {
-	t, _ := ctx.Value(TimelineKey).(*Timeline)
+	t, _ := ctx.Value(TimelineKey{}).(*Timeline)
 	return t
 }
