@@ -23,7 +23,7 @@ GOVULNCHECK := v1.9.0
 SIZE_MB := 23
 
 golangci := .cache/bin/golangci-lint-$(GOLANGCI_LINT)
-packages := . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/... ./cmd/... ./api/...
+packages := . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/... ./cmd/... ./api/... ./deploy/...
 
 # What make check does beside the tests, in this order. CI takes its steps from here.
 checks := tidy generated lint cross arm64 size race fuzz bench-builds openapi clients
@@ -72,7 +72,7 @@ generate: ## write the generated code anew
 	$(GO) generate ./...
 generated: ## check that the generated code is fresh
 	@mkdir -p .cache
-	grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . | xargs sha256sum > .cache/generated
+	{ grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . ; ls deploy/monitoring/grafana/dashboards/*.json; } | xargs sha256sum > .cache/generated
 	$(GO) generate ./...
 	sha256sum --check --quiet .cache/generated
 
