@@ -157,7 +157,7 @@ func TestEachRouteAsksForItsScope(t *testing.T) {
 		}
 	}
 	log := g.log.String()
-	if !strings.Contains(log, "msg=forbidden key=k") || !strings.Contains(log, "msg=denied reason=missing") {
+	if !strings.Contains(log, `code=forbidden reason="scope labels" key=k`) || !strings.Contains(log, "msg=denied reason=missing") {
 		t.Errorf("the log:\n%s", log)
 	}
 	for _, key := range keys {
@@ -261,7 +261,7 @@ func TestAKeyThatIsBoundToAModelHearsOfNoOther(t *testing.T) {
 // TestAPackedBatchWaitsInLineAsLongWorkDoes fills the line: whoever packs much into a few bytes does not get by.
 func TestAPackedBatchWaitsInLineAsLongWorkDoes(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := start(t, func(c *Config) { c.Limits.Concurrency = "adaptive" })
 	body := `{"events":[` + strings.Repeat(demoRow+",", 9999) + demoRow + `]}`
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)

@@ -57,6 +57,9 @@ type App struct {
 	deciding sync.Mutex // held while policies change, or the models that they decide for
 	policies policy.Set
 
+	recent  *telemetry.Recent
+	tellers []telemetry.Teller // of requests
+
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
 }
@@ -105,6 +108,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	if err := a.openMemo(); err != nil {
 		return nil, err
 	}
+	a.openTold()
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
 		Hasher:        a.hasher,
@@ -115,6 +119,8 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Shadow:        a.shadow.Status,
 		Memo:          a.memoStatus,
 		Metrics:       a.metrics,
+		Tell:          a.tellers,
+		Listed:        c.Log.Entities,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
 		Log:           log,
@@ -137,10 +143,10 @@ func (a *App) scorer() score.Scorer {
 	late, closed := a.config.Limits.OnDeadline == "fallback", a.config.Replay.OnOutage == "closed"
 	s := score.Remembering(a.memo, a.ghost, a.far())           // margin, value, decision; a row that is known is not predicted
 	s = score.Timely(s)                                        // what cannot be done in time is not begun
-	s = score.Recorded(s, a.history, a.shadow, a.log)          // row from history; event, answer and history become one record
+	s = score.Recorded(s, a.history, a.shadow)                 // row from history; event, answer and history become one record
 	s = score.Replayed(s, a.history.Kept(), closed, a.metrics) // a repeated event gets its first answer
 	s = score.Overdue(s, late, a.metrics)                      // what is late fails, or the policy's fallback decides
-	return score.Measured(s, a.metrics)                        // outermost, so that it sees replays, too
+	return score.Measured(s)                                   // outermost, so that it sees replays, too
 }
 
 // warm predicts a row with a model, so that ready means that scoring works. It leaves out what counts: a made-up row

@@ -27,6 +27,7 @@ type Config struct {
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
 	Log             LogConfig
+	SLO             SLOConfig
 }
 
 // ModelsConfig says where models are, and how often it is looked whether something has changed.
@@ -129,7 +130,17 @@ type TimeoutsConfig struct {
 
 // LogConfig says what is logged.
 type LogConfig struct {
-	Level string
+	Level    string
+	Sample   float64  // share of requests that went well
+	Rate     int64    // lines a second about requests
+	Entities []string // fields of events whose keyed hashes are logged, too
+}
+
+// SLOConfig says what is promised to clients.
+type SLOConfig struct {
+	Availability float64       // share of requests that do not fail on our side
+	Latency      time.Duration // that LatencyShare of single scores take at most
+	LatencyShare float64
 }
 
 // Defaults returns the settings that hold when nothing else is said.
@@ -156,7 +167,8 @@ func Defaults() Config {
 			Header: 5 * time.Second, Body: 10 * time.Second, Answer: 20 * time.Second,
 			Idle: 2 * time.Minute, Drain: 25 * time.Second,
 		},
-		Log: LogConfig{Level: "info"},
+		Log: LogConfig{Level: "info", Sample: 0.01, Rate: 100},
+		SLO: SLOConfig{Availability: 0.999, Latency: 50 * time.Millisecond, LatencyShare: 0.99},
 	}
 }
 
@@ -236,5 +248,11 @@ func (c *Config) Settings() []Setting {
 		{"timeouts.idle", duration(&c.Timeouts.Idle), "`time` an idle connection is kept"},
 		{"timeouts.drain", duration(&c.Timeouts.Drain), "`time` that requests in flight have when besra is told to stop"},
 		{"log.level", choice(&c.Log.Level, "debug", "info", "warn", "error"), "least `level` that is logged: debug, info, warn or error"},
+		{"log.sample", share(&c.Log.Sample), "`share` of requests that went well and get a line, too, 0 to 1; those that went wrong all do"},
+		{"log.rate", count(&c.Log.Rate), "most lines a second about requests, a `number`; those beyond are counted"},
+		{"log.entities", texts(&c.Log.Entities), "`list` of events' fields whose keyed hashes stand in the lines of their requests: [card]"},
+		{"slo.availability", portion(&c.SLO.Availability), "`share` of requests that is promised not to fail on this side, below 1"},
+		{"slo.latency", duration(&c.SLO.Latency), "`time` within which scores are promised to be answered"},
+		{"slo.latency_share", portion(&c.SLO.LatencyShare), "`share` of scores that this is promised for, below 1"},
 	}
 }

@@ -84,7 +84,7 @@ func startLogged(t *testing.T, log *slog.Logger, change func(*Config), paths ...
 	t.Helper()
 	c := Defaults()
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", ""
-	c.Limits.Deadline = patience // the machine may be busy
+	c.Limits.Deadline, c.Limits.Concurrency = patience, "off" // the machine may be busy
 	if change != nil {
 		change(&c)
 	}

@@ -144,6 +144,10 @@ func (a *App) tend(ctx context.Context) {
 		a.history.Store.Sweep(16)
 		a.history.Measure()
 		a.measureMemo(time.Now())
+		a.metrics.SLOs.Measure(time.Now())
+		if a.tls != nil {
+			a.metrics.TLS.Expiry.Set(float64(a.tls.NotAfter().Unix()))
+		}
 		a.access.measure(&a.metrics.Store)
 		alarms.tell(a)
 		if a.history.Journal == nil {

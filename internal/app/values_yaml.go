@@ -129,6 +129,20 @@ func (v shareValue) String() string {
 	return strconv.FormatFloat(*v.p, 'g', -1, 64)
 }
 
+// portion is a share that leaves some over.
+func portion(p *float64) portionValue { return portionValue{shareValue{p}} }
+
+type portionValue struct{ shareValue }
+
+func (v portionValue) Set(s string) error {
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(x > 0 && x < 1) {
+		return errors.New("want a share between 0 and 1, such as 0.999")
+	}
+	*v.p = x
+	return nil
+}
+
 type concurrencyValue struct{ p *string }
 
 func concurrency(p *string) concurrencyValue { return concurrencyValue{p} }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -69,23 +68,11 @@ func appendID(b []byte, e *score.Event) []byte {
 	return append(b, ',')
 }
 
-// problems turns what the scorer refused, event by event, into problems.
-func (g *Gateway) problems(ctx context.Context, c *call, request string) {
-	for i := range c.scored.Events {
-		e := &c.scored.Events[i]
-		switch {
-		case e.Refused == nil:
-			c.void[i] = nil // it was answered before, whatever is wrong with it today
-		case c.void[i] == nil:
-			c.void[i] = g.problem(ctx, e.Refused, request)
-		}
-	}
-}
-
-// problem turns a scorer's error into a problem. What clients need not know is logged.
-func (g *Gateway) problem(ctx context.Context, err error, request string) *problem.Problem {
+// problem turns a scorer's error into a problem. What clients need not know is kept for operators.
+func (v *visit) problem(err error) *problem.Problem {
 	var refused *score.ErrRefused
-	if p := g.refusal(ctx, err); p != nil {
+	if p := refusal(err); p != nil {
+		v.told.Reason = reason(err)
 		return p
 	}
 	switch {
@@ -97,16 +84,16 @@ func (g *Gateway) problem(ctx context.Context, err error, request string) *probl
 		return problem.OutOfBounds.Of(refused.Field, refused.Detail)
 	case errors.Is(err, score.ErrLate):
 		return problem.DeadlineExceeded.Of("", "there was no time left to score it; nothing is kept")
-	case errors.Is(err, store.ErrDown): // its own log tells
-		return problem.NotReady.Of("", "the store that processes share does not answer; ask again")
-	case errors.Is(err, history.ErrUnsaved), errors.Is(err, history.ErrSlow):
-		g.Log.LogAttrs(ctx, slog.LevelError, "an answer could not be made durable",
-			slog.String("request", request), slog.Any("error", err))
-		return problem.NotReady.Of("", "the answer could not be made durable; ask again")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return problem.DeadlineExceeded.Of("", "there was no time left, or the same event was still being scored")
 	}
-	g.Log.LogAttrs(ctx, slog.LevelError, "scoring failed", slog.String("request", request), slog.Any("error", err))
+	v.blame(err)
+	switch {
+	case errors.Is(err, store.ErrDown):
+		return problem.NotReady.Of("", "the store that processes share does not answer; ask again")
+	case errors.Is(err, history.ErrUnsaved), errors.Is(err, history.ErrSlow):
+		return problem.NotReady.Of("", "the answer could not be made durable; ask again")
+	}
 	return problem.Internal.Of("", "the log has more, by the request's id")
 }
 

@@ -43,7 +43,7 @@ func BenchmarkScore(b *testing.B) {
 		kind  string
 		stack func(*Options) score.Scorer
 	}{
-		{"row, nothing kept", "row", func(o *Options) score.Scorer { return score.Measured(score.Direct(), o.Metrics) }},
+		{"row, nothing kept", "row", func(o *Options) score.Scorer { return score.Measured(score.Direct()) }},
 		{"row", "row", stack},
 		{"event", "event", stack},
 		{"replay", "replay", stack},
@@ -110,8 +110,8 @@ func demo(b *testing.B) *bundle.Bundle {
 }
 
 func stack(o *Options) score.Scorer {
-	s := score.Recorded(score.Direct(), o.History, nil, o.Log)
-	return score.Measured(score.Replayed(s, o.History.Store, false, o.Metrics), o.Metrics)
+	s := score.Recorded(score.Direct(), o.History, nil)
+	return score.Measured(score.Replayed(s, o.History.Store, false, o.Metrics))
 }
 
 func benchGateway(b *testing.B, d *bundle.Bundle, stack func(*Options) score.Scorer) *Gateway {

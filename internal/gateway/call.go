@@ -12,6 +12,7 @@ import (
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // A call is the memory of one scoring request. It is reused by later ones.
@@ -175,7 +176,8 @@ func (g *Gateway) evaluate(ctx context.Context, c *call, begun time.Time) error 
 	}
 	b.Begun = time.Now()
 	c.decoding = b.Begun.Sub(begun)
-	g.Metrics.Stages.Decode.ObserveDuration(c.decoding)
+	c.visit.line.Spent(telemetry.StageDecode, begun.Sub(c.visit.line.Begun))
+	b.Times = &c.visit.line
 	return g.Scorer.Score(ctx, b)
 }
 
@@ -191,7 +193,7 @@ func (g *Gateway) answer(w http.ResponseWriter, c *call) int {
 		h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
 	}
 	now := time.Now()
-	g.Metrics.Stages.Encode.ObserveDuration(now.Sub(c.scored.Begun) - c.scored.Took)
+	c.visit.line.Spent(telemetry.StageEncode, c.scored.Begun.Add(c.scored.Took).Sub(c.visit.line.Begun))
 	c.visit.ticket.Rest(now)
 	_, _ = w.Write(c.out) // whoever asked may have gone
 	return http.StatusOK

@@ -1,73 +1,71 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
-	"time"
 
 	"github.com/besra-ml/besra/internal/identity"
 	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-// An endpoint answers a request and returns the status it answered with. v is nil where anybody may ask.
+// An endpoint answers a request and returns the status it answered with.
 type endpoint func(w http.ResponseWriter, r *http.Request, v *visit) int
 
-// chain is what every request passes, from the outside in: it is counted and timed, panics are caught,
-// it gets its id, and is admitted.
+// chain is what every request passes, from the outside in: it is counted, timed and told of, panics are caught, it gets
+// its id, and is admitted.
 func (g *Gateway) chain(route *telemetry.Route, a access, next endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		g.Metrics.InFlight.Inc()
-		status := http.StatusInternalServerError
-		var v *visit
+		v := g.enter(route, w, r)
 		defer func() {
-			ended := time.Now()
-			if v != nil {
-				g.leave(v, ended)
+			p := recover()
+			if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
+				v.told.Status = g.panicked(v, w, p)
 			}
-			g.Metrics.InFlight.Dec()
-			route.Answered(status, ended.Sub(start))
-			if p := recover(); p != nil {
-				g.panicked(w, r, p)
+			g.leave(v, route)
+			if p == http.ErrAbortHandler { //nolint:errorlint // likewise: it is how a handler hangs up
+				panic(p)
 			}
 		}()
-		setRequestID(w, r)
 		if g.draining.Load() {
 			w.Header()["Connection"] = closing
 		}
 		if !a.open {
-			v = g.visits.Get().(*visit)
-			if status = g.admitted(v, w, r, a, start); status != 0 {
+			if status := g.admitted(v, w, r, a); status != 0 {
+				v.told.Status = status
 				return
 			}
-			status = http.StatusInternalServerError
-			g.Metrics.Stages.Admit.ObserveDuration(time.Since(start))
+			v.line.Spent(telemetry.StageAdmit, 0)
 		}
-		status = next(w, r, v)
+		v.told.Status = next(w, r, v)
 	})
 }
 
 // Guard returns next for whoever has these scopes: what other doors of the house stand behind. The request's context
 // says who that is (identity.FromContext). pattern is the route's name in metrics.
 func (g *Gateway) Guard(pattern string, needs identity.Scopes, next http.Handler) http.Handler {
-	return g.chain(g.Metrics.Route(pattern), access{needs: needs}, func(w http.ResponseWriter, r *http.Request, v *visit) int {
+	return g.chain(g.Metrics.Route(pattern, telemetry.NoPromise), access{needs: needs}, func(w http.ResponseWriter, r *http.Request, v *visit) int {
 		a := &answered{w, http.StatusOK}
 		next.ServeHTTP(a, r.WithContext(identity.NewContext(r.Context(), v.identity())))
 		return a.status
 	})
 }
 
-// panicked answers a request whose endpoint panicked. http.ErrAbortHandler is how a handler hangs up.
-func (g *Gateway) panicked(w http.ResponseWriter, r *http.Request, p any) {
-	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
-		panic(p)
+// panicked answers a request whose endpoint panicked. The log is told where, and no more of why than cannot be of the
+// request's own values.
+func (g *Gateway) panicked(v *visit, w http.ResponseWriter, p any) (status int) {
+	what := fmt.Errorf("panic: a %T", p)
+	if err, ok := p.(runtime.Error); ok {
+		what = fmt.Errorf("panic: %w", err)
 	}
-	g.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", w.Header().Get("X-Request-Id")),
-		slog.String("what", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
-	problem.Internal.Of("", "the log has more, by the request's id").Write(w)
+	v.told.Cause = what
+	g.Log.LogAttrs(context.Background(), slog.LevelError, "panic", slog.String("request", v.told.ID),
+		slog.String("what", what.Error()), slog.String("stack", string(debug.Stack())))
+	return v.refuse(w, problem.Internal.Of("", "the log has more, by the request's id"))
 }
 
 // Header values are shared between answers; net/http reads them only.

@@ -1,9 +1,7 @@
 package gateway
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/besra-ml/besra/internal/admit"
@@ -13,20 +11,52 @@ import (
 )
 
 // denied answers a request that was not admitted.
-func (g *Gateway) denied(v *visit, w http.ResponseWriter, r *http.Request, err error) int {
-	p := g.refusal(r.Context(), err)
+func (g *Gateway) denied(v *visit, w http.ResponseWriter, err error) int {
+	v.told.Reason = reason(err)
+	var forbid *admit.Forbidden
+	var denied *auth.Denied
+	if errors.As(err, &denied) {
+		v.told.Key = denied.KeyID
+	}
+	if errors.As(err, &forbid) {
+		v.told.Key, v.told.Tenant = forbid.Identity.ID, forbid.Identity.Tenant
+	}
+	p := refusal(err)
 	if p == nil {
-		return g.failed(w, r, err)
+		return g.failed(v, w, err)
 	}
 	if retry := v.ticket.Quota().RetryAfter; retry > 0 {
 		p.RetryAfter = limit.Seconds(retry)
 	}
-	return p.Write(w)
+	return v.refuse(w, p)
+}
+
+// reason spells why a request was not admitted, as metrics do; "" for what is none of theirs.
+func reason(err error) string {
+	var denied *auth.Denied
+	var forbid *admit.Forbidden
+	switch {
+	case errors.As(err, &denied):
+		return denied.Reason.String()
+	case errors.As(err, &forbid) && forbid.Scopes != 0:
+		return "scope " + forbid.Scopes.String()
+	case errors.As(err, &forbid), errors.Is(err, limit.ErrModel):
+		return "model"
+	case errors.Is(err, limit.ErrRate):
+		return "rate"
+	case errors.Is(err, limit.ErrConcurrent):
+		return "concurrent"
+	case errors.Is(err, limit.ErrQuota):
+		return "quota"
+	case errors.Is(err, limit.ErrOverload):
+		return "overload"
+	}
+	return ""
 }
 
 // refusal turns an error of admission into a problem; nil: it is none. Strangers are told nothing of why: whether
 // a key is unknown, expired or revoked, the answer is one and the same, and the log has more.
-func (g *Gateway) refusal(ctx context.Context, err error) *problem.Problem {
+func refusal(err error) *problem.Problem {
 	var denied *auth.Denied
 	var forbid *admit.Forbidden
 	var timeout *admit.BadTimeout
@@ -38,7 +68,6 @@ func (g *Gateway) refusal(ctx context.Context, err error) *problem.Problem {
 		p.Challenge = denied.Challenge()
 		return p
 	case errors.As(err, &forbid):
-		g.tellForbidden(ctx, forbid)
 		p := problem.Forbidden.Of("", forbid.Error())
 		p.Challenge = `Bearer realm="besra", error="insufficient_scope"`
 		return p
@@ -56,16 +85,4 @@ func (g *Gateway) refusal(ctx context.Context, err error) *problem.Problem {
 		return problem.Overloaded.Of("", err.Error())
 	}
 	return nil
-}
-
-// tellForbidden logs that somebody who is known may not, at most so often.
-func (g *Gateway) tellForbidden(ctx context.Context, f *admit.Forbidden) {
-	if !g.forbidden.Allow() {
-		return
-	}
-	reason := "model"
-	if f.Scopes != 0 {
-		reason = "scope " + f.Scopes.String()
-	}
-	g.Log.LogAttrs(ctx, slog.LevelWarn, "forbidden", slog.String("key", f.Identity.ID), slog.String("reason", reason))
 }

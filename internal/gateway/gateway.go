@@ -12,11 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/besra-ml/besra/internal/admit"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/history"
+	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -29,8 +28,10 @@ type Options struct {
 	Shadow   func() []score.ShadowStatus // how challengers do; nil: there are none
 	Memo     func() MemoStatus           // what is remembered of rows; nil: nothing is told
 	Metrics  *telemetry.Metrics
-	Exporter http.Handler // serves GET /metrics; nil: 404
-	OpenAPI  []byte       // the document of GET /openapi.json
+	Tell     []telemetry.Teller // who is told of each request, in this order
+	Listed   []string           // fields of events whose keyed hashes are told, too: see telemetry.Request
+	Exporter http.Handler       // serves GET /metrics; nil: 404
+	OpenAPI  []byte             // the document of GET /openapi.json
 	Log      *slog.Logger
 	Ready    func() error // nil when requests can be answered; else why not
 
@@ -61,12 +62,15 @@ type Gateway struct {
 
 	unpackers sync.Pool // *unpacker
 	draining  atomic.Bool
-	forbidden *rate.Limiter // of log lines
+	problems  map[string]*telemetry.Counter // by code
 }
 
 // New returns the gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{Options: o, forbidden: rate.NewLimiter(10, 10)}
+	g := &Gateway{Options: o, problems: map[string]*telemetry.Counter{}}
+	for _, c := range problem.Codes() {
+		g.problems[c.Name] = o.Metrics.Problem(c.Name)
+	}
 	g.calls.New = func() any { return newCall() }
 	g.visits.New = func() any { return new(visit) }
 	g.labels.New = func() any { return newLabelCall() }

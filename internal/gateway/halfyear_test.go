@@ -206,7 +206,7 @@ func online(t *testing.T, b *bundle.Bundle, check score.Scorer) *Gateway {
 	h.Attach("fraud", r.Plan("fraud"))
 	o := Options{
 		Registry: r, Metrics: m, Log: slog.New(slog.DiscardHandler), History: h,
-		Scorer:   score.Measured(score.Replayed(score.Recorded(check, h, nil, slog.New(slog.DiscardHandler)), h.Store, false, m), m),
+		Scorer:   score.Measured(score.Replayed(score.Recorded(check, h, nil), h.Store, false, m)),
 		Hasher:   entity.NewHasher(entity.NewKey()),
 		MaxBatch: 10_000, MaxBatchBody: 16 << 20, MaxBody: 1 << 20, Recovering: func() bool { return false }, Ready: func() error { return nil },
 	}

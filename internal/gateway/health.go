@@ -14,9 +14,9 @@ func (g *Gateway) livez(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 
 // readyz answers 200 while besra takes requests: what is remembered has been read, and it is not stopping. Versions that
 // were refused are told; those that are served do not mind.
-func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) int {
+func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request, v *visit) int {
 	if err := g.Ready(); err != nil {
-		return problem.NotReady.Of("", err.Error()).Write(w)
+		return v.refuse(w, problem.NotReady.Of("", err.Error()))
 	}
 	b := []byte(`{"ready":true`)
 	if s := g.Registry.Set(); len(s.Refused()) > 0 {
@@ -26,9 +26,9 @@ func (g *Gateway) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) int {
 }
 
 // exportMetrics serves what the exporter makes of the metrics.
-func (g *Gateway) exportMetrics(w http.ResponseWriter, r *http.Request, _ *visit) int {
+func (g *Gateway) exportMetrics(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Exporter == nil {
-		return problem.NoSuchRoute.Of("", "no exporter is built in").Write(w)
+		return v.refuse(w, problem.NoSuchRoute.Of("", "no exporter is built in"))
 	}
 	a := &answered{w, http.StatusOK}
 	g.Exporter.ServeHTTP(a, r)

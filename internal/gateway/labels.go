@@ -19,6 +19,7 @@ import (
 	"github.com/besra-ml/besra/internal/rfc3339"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // A labelCall is the memory of one request of labels.
@@ -56,7 +57,7 @@ func newLabelCall() *labelCall {
 // not is durable before the answer leaves.
 func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
-		return problem.NotReady.Of("", recovering).Write(w)
+		return v.refuse(w, problem.NotReady.Of("", recovering))
 	}
 	c := g.labels.Get().(*labelCall)
 	defer func() {
@@ -71,17 +72,20 @@ func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request, v *visit) i
 	begun := time.Now()
 	v.ticket.Sent(begun.Sub(asked))
 	if p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	if err := v.ticket.Turn(v.context(r), begun); err != nil {
-		return g.denied(v, w, r, err)
+		return g.denied(v, w, err)
 	}
+	at := v.line.Spent(telemetry.StageQueue, begun.Sub(v.line.Begun))
 	if p := g.readLabels(c); p != nil {
-		return syntaxFirst(&c.scanner, c.body, p).Write(w)
+		return v.refuse(w, syntaxFirst(&c.scanner, c.body, p))
 	}
+	v.told.Events = len(c.labels)
+	v.line.Spent(telemetry.StageDecode, at)
 	err := g.applyLabels(context.WithoutCancel(r.Context()), c, v.identity())
 	if err != nil {
-		return g.problem(r.Context(), err, w.Header().Get("X-Request-Id")).Write(w)
+		return v.refuse(w, v.problem(err))
 	}
 	var counts [3]int
 	for i := range c.labels {

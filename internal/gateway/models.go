@@ -56,7 +56,7 @@ func appendRefused(b []byte, s *registry.Set, id *identity.Identity) []byte {
 func (g *Gateway) model(w http.ResponseWriter, r *http.Request, v *visit) int {
 	m, p := g.find(v, []byte(r.PathValue("name")))
 	if p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	return writeJSON(w, http.StatusOK, appendModel(nil, m, true))
 }

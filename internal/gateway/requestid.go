@@ -5,13 +5,14 @@ import (
 	"net/http"
 )
 
-// setRequestID gives the answer the request's X-Request-Id, or a new one when that is none to repeat.
-func setRequestID(w http.ResponseWriter, r *http.Request) {
+// setRequestID gives the answer the request's X-Request-Id, or a new one when that is none to repeat, and returns it.
+func setRequestID(w http.ResponseWriter, r *http.Request) string {
 	id, ok := r.Header["X-Request-Id"]
 	if !ok || len(id) != 1 || !visible(id[0]) {
 		id = []string{newRequestID()}
 	}
 	w.Header()["X-Request-Id"] = id
+	return id[0]
 }
 
 // visible reports whether s is 1 to 128 visible ASCII bytes.

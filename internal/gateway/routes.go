@@ -24,6 +24,7 @@ type access struct {
 	limited  bool            // it takes part in limits, and can be shed
 	long     bool            // there may be much to do
 	deadline *time.Duration  // for the answer; nil: none but the client's own
+	promise  telemetry.Promise
 }
 
 // routes lists every path that the gateway serves.
@@ -31,9 +32,9 @@ func (g *Gateway) routes() []route {
 	var (
 		anybody = access{open: true}
 		known   = access{}
-		single  = access{needs: identity.Score, limited: true, deadline: &g.Deadline}
-		batch   = access{needs: identity.Score, limited: true, long: true, deadline: &g.BatchDeadline}
-		labels  = access{needs: identity.Labels, limited: true, long: true, deadline: &g.BatchDeadline}
+		single  = access{needs: identity.Score, limited: true, deadline: &g.Deadline, promise: telemetry.PromiseQuick}
+		batch   = access{needs: identity.Score, limited: true, long: true, deadline: &g.BatchDeadline, promise: telemetry.PromiseAvailable}
+		labels  = access{needs: identity.Labels, limited: true, long: true, deadline: &g.BatchDeadline, promise: telemetry.PromiseAvailable}
 		models  = access{needs: identity.Models}
 		metrics = access{needs: identity.Metrics}
 	)
@@ -71,10 +72,10 @@ const nameParameter = "{name}"
 func (g *Gateway) newRouter() router {
 	t := router{
 		paths: map[string]*served{}, below: map[string]*served{},
-		lost: g.chain(g.Metrics.Route(telemetry.OtherRoute), access{open: true}, g.noRoute),
+		lost: g.chain(g.Metrics.Route(telemetry.OtherRoute, telemetry.NoPromise), access{open: true}, g.noRoute),
 	}
 	for _, r := range g.routes() {
-		counted := g.Metrics.Route(r.path)
+		counted := g.Metrics.Route(r.path, r.access.promise)
 		s := &served{r.method, g.chain(counted, r.access, r.endpoint), g.chain(counted, access{open: true}, g.wrongMethod(r.method))}
 		if parent, ok := strings.CutSuffix(r.path, nameParameter); ok {
 			t.below[parent] = s
@@ -106,16 +107,16 @@ func (g *Gateway) wrongMethod(takes string) endpoint {
 	if takes == http.MethodGet {
 		takes = "GET, HEAD"
 	}
-	return func(w http.ResponseWriter, r *http.Request, _ *visit) int {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) int {
 		w.Header().Set("Allow", takes)
-		return problem.MethodNotAllowed.Of("", r.Method+" is not among "+takes).Write(w)
+		return v.refuse(w, problem.MethodNotAllowed.Of("", r.Method+" is not among "+takes))
 	}
 }
 
-func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request, _ *visit) int {
+func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request, v *visit) int {
 	detail := "GET /openapi.json describes the paths that are served"
 	if strings.HasPrefix(r.URL.Path, "/v2") {
 		detail = "this version of besra does not speak the Open Inference Protocol; POST /v1/score"
 	}
-	return problem.NoSuchRoute.Of("", detail).Write(w)
+	return v.refuse(w, problem.NoSuchRoute.Of("", detail))
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/problem"
 	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 const recovering = "what besra remembers is still being read from the disk"
@@ -18,26 +18,26 @@ const recovering = "what besra remembers is still being read from the disk"
 // score answers POST /v1/score: one event, one result.
 func (g *Gateway) score(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
-		return problem.NotReady.Of("", recovering).Write(w)
+		return v.refuse(w, problem.NotReady.Of("", recovering))
 	}
 	c := g.newCall(v)
 	defer g.release(c)
 	begun, p := g.receive(w, r, c, g.MaxBody)
 	if p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	if p := g.read(c); p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	if c.void[0] != nil && !c.scored.Events[0].Guarded {
-		return c.void[0].Write(w)
+		return v.refuse(w, c.void[0])
 	}
 	if err := g.evaluate(v.context(r), c, begun); err != nil {
-		return g.failed(w, r, err)
+		return g.failed(v, w, err)
 	}
-	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
+	g.note(c)
 	if c.void[0] != nil {
-		return c.void[0].Write(w)
+		return v.refuse(w, c.void[0])
 	}
 	if c.scored.Events[0].Replayed {
 		markReplayed(w)
@@ -59,28 +59,29 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, c *call, limit
 // scoreBatch answers POST /v1/score/batch: many events of one model, a result or an error for each.
 func (g *Gateway) scoreBatch(w http.ResponseWriter, r *http.Request, v *visit) int {
 	if g.Recovering() {
-		return problem.NotReady.Of("", recovering).Write(w)
+		return v.refuse(w, problem.NotReady.Of("", recovering))
 	}
 	c := g.newCall(v)
 	defer g.release(c)
 	begun, p := g.receive(w, r, c, g.MaxBatchBody)
 	if p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	if err := v.ticket.Turn(v.context(r), begun); err != nil {
-		return g.denied(v, w, r, err)
+		return g.denied(v, w, err)
 	}
+	v.line.Spent(telemetry.StageQueue, begun.Sub(v.line.Begun))
 	begun = time.Now()
 	if p := c.readBatch(g.MaxBatch); p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	if p := g.decode(c); p != nil {
-		return p.Write(w)
+		return v.refuse(w, p)
 	}
 	if err := g.evaluate(v.context(r), c, begun); err != nil {
-		return g.failed(w, r, err)
+		return g.failed(v, w, err)
 	}
-	g.problems(r.Context(), c, w.Header().Get("X-Request-Id"))
+	g.note(c)
 	c.out = appendBatch(c.out[:0], &c.scored, c.void)
 	return g.answer(w, c)
 }
@@ -106,7 +107,7 @@ func (g *Gateway) find(v *visit, name []byte) (*registry.Model, *problem.Problem
 	if v.identity().Models != nil {
 		base, _, _ := bytes.Cut(name, []byte("@"))
 		if err := g.Admission.Sees(&v.ticket, string(base)); err != nil {
-			return nil, g.refusal(context.Background(), err)
+			return nil, refusal(err)
 		}
 	}
 	m, err := g.Registry.Resolve(name)
@@ -124,12 +125,12 @@ func (g *Gateway) find(v *visit, name []byte) (*registry.Model, *problem.Problem
 // seen returns m, unless whoever asks is bound to others.
 func (g *Gateway) seen(v *visit, m *registry.Model) (*registry.Model, *problem.Problem) {
 	if err := g.Admission.Sees(&v.ticket, m.Name); err != nil {
-		return nil, g.refusal(context.Background(), err)
+		return nil, refusal(err)
 	}
 	return m, nil
 }
 
-// failed logs why nothing could be scored, which the client need not know.
-func (g *Gateway) failed(w http.ResponseWriter, r *http.Request, err error) int {
-	return g.problem(r.Context(), err, w.Header().Get("X-Request-Id")).Write(w)
+// failed answers that nothing could be scored. Why, the client need not know.
+func (g *Gateway) failed(v *visit, w http.ResponseWriter, err error) int {
+	return v.refuse(w, v.problem(err))
 }

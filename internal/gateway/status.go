@@ -15,6 +15,7 @@ import (
 	"github.com/besra-ml/besra/internal/score"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/strictjson"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // status answers GET /v1/status: what is served, what is remembered, and how well it does.
@@ -23,6 +24,7 @@ func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 	b = strconv.AppendBool(b, g.Ready() == nil)
 	b = appendModels(append(b, ','), g.Registry.Set(), v.identity())
 	b = appendState(b, g.History.Status())
+	b = appendSLOs(b, &g.Metrics.SLOs)
 	b = append(b, `,"performance":[`...)
 	for _, p := range g.History.Outcomes.Performance() {
 		if id := v.identity(); !id.Sees(p.Model) || id.Tenant != "" { // the figures are those of all tenants together
@@ -46,6 +48,38 @@ func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 		b = appendMemo(b, g.Memo(), v.identity())
 	}
 	return writeJSON(w, http.StatusOK, append(b, '}'))
+}
+
+func appendSLOs(b []byte, s *telemetry.SLOs) []byte {
+	b = append(b, `,"slo":[`...)
+	for _, slo := range s.All() {
+		m := slo.Measurement()
+		b = appendNext(b)
+		o := object{b: append(b, '{'), first: true}
+		o.text("name", slo.Name)
+		o.number("objective", slo.Objective)
+		if slo == &s.Latency {
+			o.seconds("latency_seconds", s.Within)
+		}
+		o.int("good", int64(m.Good))
+		o.int("bad", int64(m.Bad))
+		o.number("budget_remaining", m.Budget)
+		o.name("since")
+		o.b = append(rfc3339.Append(append(o.b, '"'), m.Since.UnixMilli()), '"')
+		o.name("burn")
+		o.b = append(o.b, '[')
+		for _, r := range m.Burns {
+			o.b = appendNext(o.b)
+			o.b, o.first = append(o.b, '{'), true
+			o.text("window", r.Window)
+			o.number("rate", r.Rate)
+			o.close()
+		}
+		o.b = append(o.b, ']')
+		o.close()
+		b = o.b
+	}
+	return append(b, ']')
 }
 
 // A MemoStatus is what is remembered of rows, and what that is or would be worth.

@@ -9,20 +9,96 @@ import (
 	"github.com/besra-ml/besra/internal/admit"
 	"github.com/besra-ml/besra/internal/identity"
 	"github.com/besra-ml/besra/internal/limit"
+	"github.com/besra-ml/besra/internal/problem"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-// A visit is one admitted request: who asks, and until when an answer is worth giving. It is reused by later ones.
+// A visit is one request: who asks, until when an answer is worth giving, and what is told of it. It is reused by later
+// ones.
 type visit struct {
 	call   admit.Call
-	ticket admit.Ticket
+	ticket admit.Ticket // of who was admitted
 	until  until
+	line   telemetry.Timeline
+	told   telemetry.Request
 }
 
+// identity returns who asks; nil where anybody may.
 func (v *visit) identity() *identity.Identity { return v.ticket.Identity }
+
+// enter begins a visit.
+func (g *Gateway) enter(route *telemetry.Route, w http.ResponseWriter, r *http.Request) *visit {
+	v := g.visits.Get().(*visit)
+	v.line.Start(time.Now())
+	g.Metrics.InFlight.Inc()
+	v.told = telemetry.Request{
+		ID: setRequestID(w, r), Route: route.Name, Method: known(r.Method), Status: http.StatusInternalServerError,
+		Trace: traceOf(r.Header), Times: &v.line.Times,
+	}
+	return v
+}
+
+// leave ends a visit, and tells of it.
+func (g *Gateway) leave(v *visit, route *telemetry.Route) {
+	ended := time.Now()
+	if id := v.ticket.Identity; id != nil {
+		v.told.Key, v.told.Tenant = id.ID, id.Tenant
+	}
+	v.ticket.Release(ended)
+	v.until.end()
+	v.told.Took = ended.Sub(v.line.Begun)
+	g.Metrics.InFlight.Dec()
+	route.Answered(v.told.Status, v.told.Took)
+	if c := v.told.Problem; c != "" {
+		g.problems[c].Inc()
+	}
+	g.Metrics.Stages(&v.line.Times)
+	for _, t := range g.Tell {
+		t.Told(&v.told)
+	}
+	v.call, v.ticket, v.until, v.told = admit.Call{}, admit.Ticket{}, until{}, telemetry.Request{}
+	g.visits.Put(v)
+}
+
+// refuse answers with a problem, and returns its status.
+func (v *visit) refuse(w http.ResponseWriter, p *problem.Problem) int {
+	v.told.Problem = p.Code.Name
+	return p.Write(w)
+}
+
+// blame notes why something failed, the first time.
+func (v *visit) blame(err error) {
+	if v.told.Cause == nil {
+		v.told.Cause = err
+	}
+}
+
+// known returns a method's name, if it is one that is served anywhere.
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return method
+	}
+	return "other"
+}
+
+// traceOf returns the trace that a client says it keeps.
+func traceOf(h http.Header) telemetry.Trace {
+	if parent := h["Traceparent"]; len(parent) == 1 {
+		if t := telemetry.ReadTraceparent(parent[0]); !t.None() {
+			t.State = strings.Join(h["Tracestate"], ",")
+			return t
+		}
+	}
+	if header := h["X-Amzn-Trace-Id"]; len(header) == 1 {
+		return telemetry.ReadXRay(header[0])
+	}
+	return telemetry.Trace{}
+}
 
 // admitted asks whether a request may proceed. Whoever may not is answered, with the status that is returned;
 // 0: it may.
-func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a access, begun time.Time) int {
+func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a access) int {
 	c := &v.call
 	c.Credentials.Header, c.Credentials.Query = r.Header, r.URL.RawQuery
 	c.Credentials.Certificate, c.Credentials.Barred = g.Certificate(r)
@@ -30,7 +106,7 @@ func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a a
 	c.Credentials.Platform = identity.FromContext(r.Context())
 	c.Needs, c.Limited = a.needs, a.limited
 	c.Long = a.long && longBody(r)
-	c.Most, c.Now = 0, begun
+	c.Most, c.Now = 0, v.line.Begun
 	if a.deadline != nil {
 		c.Most = *a.deadline
 	}
@@ -45,7 +121,7 @@ func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a a
 	if err == nil {
 		return 0
 	}
-	return g.denied(v, w, r, err)
+	return g.denied(v, w, err)
 }
 
 // shortBody is up to what length there is little to do for a body, even if it is a batch, in bytes: a thousand events,
@@ -66,18 +142,11 @@ func tellQuota(h http.Header, q limit.Quota) {
 	h["Ratelimit-Policy"], h["Ratelimit"] = both[:1:1], both[1:]
 }
 
-// leave ends a visit.
-func (g *Gateway) leave(v *visit, now time.Time) {
-	v.ticket.Release(now)
-	v.until.end()
-	*v = visit{}
-	g.visits.Put(v)
-}
-
 // until is a request's context with its deadline. The clock starts when somebody waits for its end: most answer
 // without waiting, and a timer for each would cost more than they do.
 type until struct {
 	context.Context
+	line     *telemetry.Timeline
 	deadline time.Time // zero: none
 	timed    context.Context
 	cancel   context.CancelFunc
@@ -86,8 +155,15 @@ type until struct {
 // context returns the context of v's work. It is good until v is left.
 func (v *visit) context(r *http.Request) context.Context {
 	v.until.end()
-	v.until = until{Context: r.Context(), deadline: v.ticket.Deadline}
+	v.until = until{Context: r.Context(), line: &v.line, deadline: v.ticket.Deadline}
 	return &v.until
+}
+
+func (u *until) Value(key any) any {
+	if key == telemetry.TimelineKey {
+		return u.line
+	}
+	return u.Context.Value(key)
 }
 
 func (u *until) Deadline() (time.Time, bool) {

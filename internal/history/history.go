@@ -119,9 +119,7 @@ func (h *History) wait(position uint64, patience time.Duration) error {
 	if patience > 0 {
 		ctx = &lazy{Context: ctx, after: patience}
 	}
-	start := h.Now()
 	err := h.Journal.Wait(ctx, position)
-	h.Metrics.Stages.Journal.ObserveDuration(h.Now().Sub(start))
 	switch {
 	case err == nil:
 		return nil

@@ -44,6 +44,7 @@ func (h *History) Measure() {
 	m.State.Shed.Set(float64(s.Store.Shed))
 	m.Replay.Answers.Set(float64(s.Store.Answers))
 	m.Replay.Bytes.Set(float64(s.Store.AnswerBytes))
+	m.Replay.TTL.Set(h.TTL.Seconds())
 	m.Replay.Horizon.Set(s.Store.Horizon.Seconds())
 	if s.Shared == nil {
 		m.Store.Up.Set(1)

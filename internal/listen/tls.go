@@ -183,6 +183,9 @@ func (t *TLS) follow() {
 	t.warned = time.Time{}
 }
 
+// NotAfter returns when the server's certificate ends.
+func (t *TLS) NotAfter() time.Time { return t.current.Load().pair.Leaf.NotAfter }
+
 // take makes connections that begin from now on use c. Their sessions have a key of their own: none that began
 // by other certificates is resumed.
 func (t *TLS) take(c *credentials) {

@@ -55,6 +55,15 @@ var (
 	Internal         = Code{"internal", http.StatusInternalServerError, "Internal error"}
 )
 
+// Codes returns all codes.
+func Codes() []Code {
+	return []Code{
+		BadJSON, BadRequest, Unauthenticated, Forbidden, NoSuchRoute, NoSuchModel, NoSuchVersion, MethodNotAllowed, TooLarge,
+		BadMediaType, UnknownFeature, MissingFeature, WrongType, OutOfBounds, WrongShape, NoOutput, EventReused, ModelRefused,
+		RateLimited, QuotaExceeded, Overloaded, DeadlineExceeded, NotReady, Internal,
+	}
+}
+
 // Of returns a problem of that code.
 func (c Code) Of(field, detail string) *Problem {
 	return &Problem{Code: c, Field: field, Detail: detail}

@@ -12,9 +12,8 @@ import (
 
 // The race detector allocates by itself.
 func TestScoringAllocatesNothing(t *testing.T) {
-	metrics := telemetry.New(telemetry.Options{})
 	m := model(t, "binary-logistic-3.2.0/model.ubj", &policy.Policy{Review: 0.5, Decline: 0.9})
-	s := Measured(Direct(), metrics)
+	s := Measured(Direct())
 	b := scored(t, m, s, resized(rows, 5)...)
 	ctx := context.Background()
 	if n := testing.AllocsPerRun(100, func() {

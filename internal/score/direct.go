@@ -8,6 +8,7 @@ import (
 	"github.com/besra-ml/besra/internal/memo"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Direct returns the innermost scorer: rows become margins, values and decisions.
@@ -26,9 +27,11 @@ type direct struct {
 
 func (s direct) Score(ctx context.Context, b *Batch) error {
 	m := b.Model
+	at := b.Times.Now()
 	if err := s.margins(ctx, b); err != nil {
 		return err
 	}
+	at = b.Times.Spent(telemetry.StageScore, at)
 	if err := m.Engine.Apply(b.Values, b.Margins); err != nil {
 		return err
 	}
@@ -37,6 +40,7 @@ func (s direct) Score(ctx context.Context, b *Batch) error {
 			e.Result, e.Version = judge(b, i), m.Version
 		}
 	}
+	b.Times.Spent(telemetry.StageDecide, at)
 	return nil
 }
 

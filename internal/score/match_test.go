@@ -3,7 +3,6 @@ package score
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"runtime"
 	"slices"
@@ -121,7 +120,7 @@ func TestEventsOfAnotherPlanAreNotCompared(t *testing.T) {
 		var b Batch
 		b.Reset(champion, 1)
 		newPayer().pay(&b, 0)
-		if err := Recorded(Direct(), h, shadow, slog.New(slog.DiscardHandler)).Score(t.Context(), &b); err != nil {
+		if err := Recorded(Direct(), h, shadow).Score(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
 		if st := settled(t, shadow, 1); st.Dropped != 1 || !strings.Contains(st.Why, want) {
@@ -198,7 +197,7 @@ func TestWhatAListDecidesIsComparedByItsScoreAlone(t *testing.T) {
 		for i, card := range []byte{7, 8, 9} {
 			raw(&b, i, 1_700_000_000_000, card, 5)
 		}
-		if err := Recorded(Direct(), h, shadow, slog.New(slog.DiscardHandler)).Score(t.Context(), &b); err != nil {
+		if err := Recorded(Direct(), h, shadow).Score(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
 		st := settled(t, shadow, 3)

@@ -5,22 +5,17 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/policy"
-	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Measured returns a scorer that times s and counts what it says: a repeated answer and a dry run are nobody's
 // business, and are timed alone.
-func Measured(s Scorer, m *telemetry.Metrics) Scorer { return measured{s, m} }
+func Measured(s Scorer) Scorer { return measured{s} }
 
-type measured struct {
-	Scorer
-	metrics *telemetry.Metrics
-}
+type measured struct{ Scorer }
 
 func (s measured) Score(ctx context.Context, b *Batch) error {
 	err := s.Scorer.Score(ctx, b)
 	b.Took = time.Since(b.Begun)
-	s.metrics.Stages.Score.ObserveDuration(b.Took)
 	if err != nil {
 		return err
 	}

@@ -185,7 +185,7 @@ func eventsOf(t testing.TB, cards uint64, m *registry.Model, shadow *Shadow, met
 	log := slog.New(slog.DiscardHandler)
 	h := history.New(history.Options{Store: store.NewMemory(store.Options{}), Metrics: metrics, Log: log})
 	h.Attach(m.Name, m.Plan)
-	s := Measured(Replayed(Recorded(Direct(), h, shadow, log), h.Store, false, metrics), metrics)
+	s := Measured(Replayed(Recorded(Direct(), h, shadow), h.Store, false, metrics))
 	var batch Batch
 	n, id := uint64(0), []byte("evt")
 	return func() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"runtime"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/telemetry"
 	"github.com/besra-ml/besra/internal/window"
 )
 
@@ -25,15 +25,12 @@ import (
 // history and are queued as one record of the journal; the disk is awaited after they are let go. What was not
 // scored, and what was answered without a score, leaves no trace. A sample of the others is shown to shadow, nil
 // for none.
-func Recorded(s Scorer, h *history.History, shadow *Shadow, log *slog.Logger) Scorer {
-	return &recorded{s, h, shadow, log}
-}
+func Recorded(s Scorer, h *history.History, shadow *Shadow) Scorer { return &recorded{s, h, shadow} }
 
 type recorded struct {
 	Scorer
 	history *history.History
 	shadow  *Shadow
-	log     *slog.Logger
 }
 
 // work is the memory of recording a batch.
@@ -129,6 +126,7 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 		return
 	}
 	t := &b.work.turn
+	at := b.Times.Now()
 	if err := s.begin(ctx, b, e, in); err != nil {
 		s.blind(ctx, b, i, err)
 		return
@@ -136,6 +134,7 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 	defer s.history.Release(t)
 	b.Model.Program.Row(b.Row(i), in, t.States, &t.Work)
 	s.warn(b, i, t)
+	b.Times.Spent(telemetry.StageHistory, at)
 	if e.Refused = bounds(b, i); e.Refused != nil {
 		return
 	}
@@ -161,7 +160,9 @@ func asksHistory(m *registry.Model, column int) bool {
 // open claims the only event of a batch and takes hold of its histories, in one trip.
 func (s *recorded) open(ctx context.Context, b *Batch, dst []byte) (store.Claimed, []byte, error) {
 	e := &b.Events[0]
+	at := b.Times.Now()
 	claimed, dst, err := s.history.Claim(ctx, &b.work.turn, b.stream(), &b.Inputs[0], e.Key, e.Digest, dst)
+	b.Times.Spent(telemetry.StageHistory, at)
 	b.work.opened, b.work.failed = claimed == store.Won || err != nil, err
 	return claimed, dst, err
 }
@@ -213,7 +214,7 @@ func (s *recorded) blind(ctx context.Context, b *Batch, i int, err error) {
 	if err := s.Scorer.Score(ctx, b.Part(i, i+1)); err != nil {
 		s.degrade(ctx, b, i, err)
 	}
-	e.Result.Degraded = true
+	e.Result.Degraded, e.Cause = true, err
 }
 
 // queued notes an event whose record is on its way to the disk, or refuses it.
@@ -230,6 +231,11 @@ func (s *recorded) queued(e *Event, b *Batch, at entry, err error) {
 // await waits until what was recorded is as durable as promised. What is not is refused, and undone; or given
 // out all the same, if that is what was chosen.
 func (s *recorded) await(ctx context.Context, b *Batch) {
+	if len(b.work.recorded) == 0 {
+		return
+	}
+	began := b.Times.Now()
+	defer b.Times.Spent(telemetry.StageJournal, began)
 	for n := len(b.work.recorded) - 1; n >= 0; n-- { // the last first: it takes the others along
 		at := b.work.recorded[n]
 		e := &b.Events[at.event]
@@ -287,13 +293,12 @@ func clone(e *feature.Event) feature.Event {
 	return feature.Event{Time: e.Time, Numbers: slices.Clone(e.Numbers), Texts: make([][]byte, len(e.Texts)), Hashes: slices.Clone(e.Hashes)}
 }
 
-// degrade gives event i the fallback's answer, and tells why; unless whoever asked has gone.
+// degrade gives event i the fallback's answer, unless whoever asked has gone.
 func (s *recorded) degrade(ctx context.Context, b *Batch, i int, err error) {
 	if ctx.Err() != nil {
 		b.Events[i].Refused = ctx.Err()
 		return
 	}
-	s.log.LogAttrs(ctx, slog.LevelError, "an event could not be scored", slog.String("model", b.Model.Name), slog.Any("error", err))
 	s.fallback(b, i, err)
 }
 
@@ -304,6 +309,7 @@ func (s *recorded) fallback(b *Batch, i int, err error) {
 		return
 	}
 	Degrade(b, i)
+	b.Events[i].Cause = err
 }
 
 // warn tells which entities will not remember the event, and which features lack a part of their history.

@@ -200,7 +200,7 @@ func recordedDemo(t *testing.T, p *policy.Policy, s Scorer) (*registry.Model, Sc
 	}
 	h := history.New(history.Options{Store: store.NewMemory(store.Options{Shards: 4}), Metrics: metrics, Log: slog.New(slog.DiscardHandler)})
 	h.Attach(r.Only().Name, r.Only().Plan)
-	return r.Only(), Recorded(s, h, nil, slog.New(slog.DiscardHandler)), h
+	return r.Only(), Recorded(s, h, nil), h
 }
 
 // raw adds a payment to the batch as event i.

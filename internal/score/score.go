@@ -11,6 +11,7 @@ import (
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/store"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // A Scorer answers every event of a batch, each with its own result or error.
@@ -37,7 +38,8 @@ type Batch struct {
 	Begun    time.Time // when scoring began; the door sets it
 	Deadline time.Time // after which an answer is worth nothing; zero: there is none
 
-	Took time.Duration // how long scoring took
+	Times *telemetry.Timeline // of the request; nil: nobody minds
+	Took  time.Duration       // how long scoring took
 
 	part *Batch // see Part
 	work work
@@ -55,6 +57,7 @@ type Event struct {
 
 	Done     bool      // answered before, or for another to answer: there is nothing to do
 	Refused  error     // why the event cannot be scored; its row is then void and its result absent
+	Cause    error     // why it is degraded, for operators; nil: it is not, or the answer says
 	Warnings []Warning // what the client should know, in the order of the request
 	Result   Result
 
@@ -101,7 +104,7 @@ type Result struct {
 
 // Reset empties the batch and makes room for n events of model m.
 func (b *Batch) Reset(m *registry.Model, n int) {
-	b.Model, b.Tenant, b.Deadline = m, "", time.Time{}
+	b.Model, b.Tenant, b.Deadline, b.Times = m, "", time.Time{}, nil
 	b.Events = grown(b.Events, n)
 	for i := range b.Events {
 		e := &b.Events[i]
@@ -117,9 +120,9 @@ func (b *Batch) Reset(m *registry.Model, n int) {
 
 // Forget lets go of the model, whose memory returns when nobody has it.
 func (b *Batch) Forget() {
-	b.Model = nil
+	b.Model, b.Times = nil, nil
 	if b.part != nil {
-		b.part.Model = nil
+		b.part.Model, b.part.Times = nil, nil
 	}
 }
 
@@ -130,7 +133,7 @@ func (b *Batch) Part(i, j int) *Batch {
 		b.part = new(Batch)
 	}
 	m, p := b.Model, b.part
-	p.Model, p.Tenant, p.Begun, p.Deadline = m, b.Tenant, b.Begun, b.Deadline
+	p.Model, p.Tenant, p.Begun, p.Deadline, p.Times = m, b.Tenant, b.Begun, b.Deadline, b.Times
 	p.Events, p.Inputs = b.Events[i:j:j], b.Inputs[i:j:j]
 	p.Rows = b.Rows[i*len(m.Columns) : j*len(m.Columns)]
 	p.Margins = b.Margins[i*m.Outputs : j*m.Outputs]

@@ -1,7 +1,6 @@
 package score
 
 import (
-	"log/slog"
 	"testing"
 
 	"github.com/besra-ml/besra/internal/history"
@@ -45,7 +44,7 @@ func BenchmarkPicked(b *testing.B) {
 	m, challenger := twoDemos(b, nil, nil, metrics)
 	shadow, _, _ := challenged(m, challenger, nil)
 	h := remembering(b, m.Plan, metrics)
-	s := Recorded(Direct(), h, nil, slog.New(slog.DiscardHandler))
+	s := Recorded(Direct(), h, nil)
 	var batch Batch
 	payer := newPayer()
 	for range 5000 {

@@ -162,7 +162,7 @@ func TestAChallengerIsComparedByItsOwnAnswers(t *testing.T) {
 	shadow, _, _ := challenged(champion, challenger, nil)
 	running(t, shadow)
 	h := remembering(t, champion.Plan, metrics)
-	s := Measured(Replayed(Recorded(Direct(), h, shadow, slog.New(slog.DiscardHandler)), h.Store, false, metrics), metrics)
+	s := Measured(Replayed(Recorded(Direct(), h, shadow), h.Store, false, metrics))
 
 	want := ShadowStatus{Model: "fraud", Champion: 1, Challenger: 2, Ready: true, Sample: 1}
 	pairs := map[[2]policy.Decision]uint64{}
@@ -247,7 +247,7 @@ func TestAShadowLeavesNoTrace(t *testing.T) {
 		var clock atomic.Int64 // so that times take the same bytes
 		clock.Store(1_790_000_000_000)
 		h.Now = func() time.Time { return time.UnixMilli(clock.Add(1)) }
-		s := Measured(Replayed(Recorded(Direct(), h, shadow, slog.New(slog.DiscardHandler)), h.Store, false, metrics), metrics)
+		s := Measured(Replayed(Recorded(Direct(), h, shadow), h.Store, false, metrics))
 		payer, b := newPayer(), new(Batch)
 		for range 200 {
 			b.Reset(champion, 4)
@@ -355,7 +355,7 @@ func TestWhatWasNotScoredNowIsNotCompared(t *testing.T) {
 				broken.Store(false)
 				shadow, _, _ := challenged(champion, challenger, nil)
 				h := remembering(t, champion.Plan, metrics)
-				s := Replayed(Recorded(inner, h, shadow, slog.New(slog.DiscardHandler)), h.Store, false, metrics)
+				s := Replayed(Recorded(inner, h, shadow), h.Store, false, metrics)
 				var b Batch
 				b.Reset(c.version, 1)
 				newPayer().pay(&b, 0)
@@ -378,7 +378,7 @@ func TestWhatWasNotScoredNowIsNotCompared(t *testing.T) {
 // given returns a scorer of rows alone, beside which s runs.
 func given(s *Shadow) Scorer {
 	h := history.New(history.Options{Store: store.NewMemory(store.Options{Shards: 1}), Metrics: telemetry.New(telemetry.Options{}), Log: slog.New(slog.DiscardHandler)})
-	return Recorded(Direct(), h, s, slog.New(slog.DiscardHandler))
+	return Recorded(Direct(), h, s)
 }
 
 // versions makes files of testdata versions of one model.

@@ -14,7 +14,7 @@ import (
 // Metrics is everything one process measures. Its methods may be called from many goroutines.
 type Metrics struct {
 	InFlight *UpDown // requests being answered now
-	Stages   Stages
+	SLOs     SLOs
 	Replay   Replay
 	State    State
 	Store    Store
@@ -22,6 +22,14 @@ type Metrics struct {
 	Journal  Journal
 	Labels   Labels
 	Access   Access
+	Log      Log
+	TLS      TLS
+
+	stages   [StageCount]*Histogram
+	problems *family[*Counter]
+	loaded   *family[*Gauge]
+
+	objectives *family[*Gauge]
 
 	requests     *family[*Counter]
 	latency      *family[*Histogram]
@@ -40,14 +48,16 @@ type Metrics struct {
 	shadowEvents, shadowChanged *family[*Counter]
 	shadowShift                 *family[*Histogram]
 
+	now      func() time.Time
 	codes    codes
 	families []reader
 }
 
 // Options describes the build that measures itself. Every field may be empty.
 type Options struct {
-	Version  string // of besra
-	Revision string // of its source
+	Version  string           // of besra
+	Revision string           // of its source
+	Now      func() time.Time // default time.Now
 }
 
 // New makes the metrics of a process, all at zero.
@@ -59,11 +69,14 @@ func New(o Options) *Metrics {
 	histogram := func(bounds []float64) func() *Histogram {
 		return func() *Histogram { return newHistogram(s, bounds) }
 	}
+	native := func(bounds []float64) func() *Histogram {
+		return func() *Histogram { return newNativeHistogram(s, bounds) }
+	}
 	m := &Metrics{
 		requests: newFamily("besra_requests_total", "Requests answered.",
 			CounterKind, counter, "route", "code"),
 		latency: newFamily("besra_request_seconds", "Time from a request's first byte in hand to its answer.",
-			HistogramKind, histogram(requestBounds()), "route"),
+			HistogramKind, native(requestBounds()), "route"),
 		rows: newFamily("besra_rows_scored_total", "Rows that a model scored.",
 			CounterKind, counter, "model", "version"),
 		decisions: newFamily("besra_decisions_total", "Decisions made; a replayed answer is not counted again.",
@@ -84,30 +97,38 @@ func New(o Options) *Metrics {
 			CounterKind, counter, "model", "reason"),
 		policies: newFamily("besra_policy_reloads_total", "Changes of a policy that were found, and whether they were taken.",
 			CounterKind, counter, "result"),
-		codes: newCodes(),
+		codes: newCodes(), now: o.Now,
+	}
+	if m.now == nil {
+		m.now = time.Now
 	}
 	inFlight := newFamily("besra_requests_in_flight", "Requests being answered now.", GaugeKind, upDown)
-	stages := newFamily("besra_stage_seconds", "Time spent in each stage of a request.",
-		HistogramKind, histogram(stageBounds()), "stage")
+	m.problems = newFamily("besra_problems_total", "Requests answered with a problem, by its code.", CounterKind, counter, "code")
+	m.loaded = newFamily("besra_model_loaded_timestamp_seconds", "When this version was read, in seconds since 1970.",
+		GaugeKind, gauge, "model", "version")
+	stages := newFamily("besra_stage_seconds", "Time that a request spent in each stage; that of the store lies within others.",
+		HistogramKind, native(stageBounds()), "stage")
 	build := newFamily("besra_build_info", "1; the labels tell which build this is.",
 		GaugeKind, gauge, "version", "revision", "go", "platform")
 
 	m.InFlight = inFlight.with()
-	m.Stages = Stages{
-		Admit: stages.with("admit"), Decode: stages.with("decode"), Score: stages.with("score"), Journal: stages.with("journal"), Encode: stages.with("encode"),
+	for i := range m.stages {
+		m.stages[i] = stages.with(Stage(i).String())
 	}
 	build.with(o.Version, o.Revision, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH).Set(1)
 	m.families = []reader{
-		build, m.requests, m.latency, inFlight, stages, m.rows, m.decisions, m.scores,
-		m.missing, m.outOfBounds, m.modelReady, m.modelRefused, m.degraded, m.forgotten, m.policies,
+		build, m.requests, m.latency, inFlight, m.problems, stages, m.rows, m.decisions, m.scores,
+		m.missing, m.outOfBounds, m.modelReady, m.loaded, m.modelRefused, m.degraded, m.forgotten, m.policies,
 	}
 	m.families = append(m.families, m.addState(counter, gauge, histogram(stageBounds()))...)
 	m.families = append(m.families, m.addShared(counter, gauge, histogram(stageBounds()))...)
 	m.families = append(m.families, m.addMemo(gauge)...)
 	m.families = append(m.families, m.addPerformance(gauge)...)
 	m.families = append(m.families, m.addAccess(counter, gauge)...)
+	m.families = append(m.families, m.addSLOs(counter, gauge)...)
+	m.families = append(m.families, m.addLog(counter, gauge)...)
 	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)
-	m.Route(OtherRoute)
+	m.Route(OtherRoute, NoPromise)
 	return m
 }
 
@@ -136,35 +157,63 @@ func scoreBounds() []float64 {
 	}
 }
 
-// Stages times the parts of a request.
-type Stages struct {
-	Admit, Decode, Score, Journal, Encode *Histogram
+// Stages times the stages of a request that has been answered.
+func (m *Metrics) Stages(t *Times) {
+	for i := range t.Laps {
+		if lap := &t.Laps[i]; lap.Times > 0 {
+			m.stages[i].ObserveDuration(lap.Busy)
+		}
+	}
 }
+
+// Problem returns the counter of a problem's code, which stands at zero from then on. Codes are a closed set.
+func (m *Metrics) Problem(code string) *Counter { return m.problems.with(code) }
 
 // OtherRoute is the route of every request whose path is not served.
 const OtherRoute = "other"
 
 // A Route counts and times the answers of one route.
 type Route struct {
+	Name     string
 	seconds  *Histogram
 	answered []*Counter // by codes.index
 	codes    *codes
+	slos     *SLOs
+	promise  Promise
 }
+
+// A Promise says which SLOs a route's answers count for.
+type Promise uint8
+
+// The promises.
+const (
+	NoPromise Promise = iota
+	PromiseAvailable
+	PromiseQuick // and available
+)
 
 // Route returns the handle of a route, such as "/v1/models/{name}", whose series stand at zero from then
 // on. It is for the doors to call once for each route they serve, never with a path that a client sent.
-func (m *Metrics) Route(pattern string) *Route {
+func (m *Metrics) Route(pattern string, p Promise) *Route {
 	keys := make([]key, len(m.codes.labels))
 	for i, code := range m.codes.labels {
 		keys[i] = keyOf(pattern, code)
 	}
-	return &Route{seconds: m.latency.with(pattern), answered: m.requests.withAll(keys), codes: &m.codes}
+	return &Route{
+		Name: pattern, seconds: m.latency.with(pattern), answered: m.requests.withAll(keys), codes: &m.codes, slos: &m.SLOs, promise: p,
+	}
 }
 
 // Answered records one answer with its HTTP status and the time it took.
 func (r *Route) Answered(status int, took time.Duration) {
 	r.answered[r.codes.index(status)].Inc()
 	r.seconds.ObserveDuration(took)
+	if r.promise >= PromiseAvailable {
+		r.slos.Availability.Count(status < 500)
+	}
+	if r.promise == PromiseQuick && status < 300 {
+		r.slos.Latency.Count(took <= r.slos.Within)
+	}
 }
 
 // A Model counts what one version of a model does.
@@ -189,6 +238,7 @@ func (m *Metrics) Model(name, version string, features []string) *Model {
 		keys[i] = keyOf(name, feature)
 	}
 	m.Refusals(name)
+	m.loaded.with(name, version).Set(float64(m.now().Unix()))
 	for _, age := range Ages() {
 		m.Performance(name, version, age)
 	}
@@ -213,6 +263,7 @@ func (m *Metrics) Forget(name, version string) {
 	m.rows.drop(name, version)
 	m.scores.drop(name, version)
 	m.modelReady.drop(name, version)
+	m.loaded.drop(name, version)
 	m.degraded.drop(name, version)
 	m.performance.drop(name, version)
 	for _, decision := range []string{"approve", "review", "decline"} {

@@ -11,6 +11,7 @@ type Replay struct {
 	Overtaken *Counter // their claim expired before they were answered: another's answer was given, if there was one
 
 	Answers, Bytes *Gauge // held
+	TTL            *Gauge // seconds for which an answer is promised to be held
 	Horizon        *Gauge // seconds back to the oldest answer that is sure to be held
 	Evicted        *Gauge // answers dropped before their time, for want of room
 }
@@ -65,6 +66,7 @@ func (m *Metrics) addState(counter func() *Counter, gauge func() *Gauge, histogr
 		Unguarded: replay.with("unguarded"), Overtaken: replay.with("overtaken"),
 		Answers: level("besra_replay_answers", "Answers held for events that come again."),
 		Bytes:   level("besra_replay_bytes", "Memory of the answers held for events that come again."),
+		TTL:     level("besra_replay_ttl_seconds", "How long an event that comes again is promised its first answer: replay.ttl."),
 		Horizon: level("besra_replay_horizon_seconds", "How long back an event that comes again is sure to get its first answer."),
 		Evicted: counted("besra_replay_evicted_early_total", "Answers dropped before replay.ttl for want of replay.bytes: an alarm."),
 	}

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -46,13 +47,18 @@ func flat(m *Metrics) map[string]float64 {
 
 func TestSeries(t *testing.T) {
 	t.Run("known series stand at zero from the start", func(t *testing.T) {
-		m := New(Options{Version: "1.2.3", Revision: "abc"})
-		m.Route("/v1/score")
+		m := New(Options{Version: "1.2.3", Revision: "abc", Now: func() time.Time { return time.Unix(1_700_000_000, 0) }})
+		m.Route("/v1/score", NoPromise)
 		m.Model("fraud", "3", []string{"amount"})
 		all := flat(m)
 		build := "besra_build_info{1.2.3,abc," + runtime.Version() + "," + runtime.GOOS + "/" + runtime.GOARCH + "}"
 		for id, v := range all {
-			if want := map[bool]float64{true: 1}[id == build]; v != want {
+			want := map[string]float64{
+				build: 1, "besra_model_loaded_timestamp_seconds{fraud,3}": 1_700_000_000,
+				"besra_slo_objective{availability}": 0.999, "besra_slo_objective{latency}": 0.99,
+				"besra_slo_budget_remaining{availability}": 1, "besra_slo_budget_remaining{latency}": 1,
+			}[id]
+			if v != want {
 				t.Errorf("%s = %v, want %v", id, v, want)
 			}
 		}
@@ -74,7 +80,7 @@ func TestSeries(t *testing.T) {
 
 	t.Run("each update moves its own series and no other", func(t *testing.T) {
 		m := New(Options{})
-		route, model := m.Route("/v1/score"), m.Model("fraud", "3", []string{"amount", "country"})
+		route, model := m.Route("/v1/score", NoPromise), m.Model("fraud", "3", []string{"amount", "country"})
 		before := flat(m)
 		route.Answered(200, 2*time.Millisecond)
 		route.Answered(418, time.Millisecond)
@@ -83,7 +89,7 @@ func TestSeries(t *testing.T) {
 		m.InFlight.Inc()
 		m.InFlight.Inc()
 		m.InFlight.Dec()
-		m.Stages.Score.ObserveDuration(3 * time.Microsecond)
+		m.Stages(spent(StageScore, 3*time.Microsecond))
 		model.Rows.Add(5)
 		model.Score.Observe(0.25)
 		model.Ready.Set(1)
@@ -127,8 +133,8 @@ func TestSeries(t *testing.T) {
 		m := New(Options{})
 		m.Model("fraud", "3", []string{"amount"}).Missing[0].Inc()
 		m.Model("fraud", "4", []string{"amount"}).Missing[0].Inc()
-		m.Route("/a").Answered(200, 0)
-		m.Route("/a").Answered(200, 0)
+		m.Route("/a", NoPromise).Answered(200, 0)
+		m.Route("/a", NoPromise).Answered(200, 0)
 		all := flat(m)
 		if all["besra_features_missing_total{fraud,amount}"] != 2 || all["besra_requests_total{/a,200}"] != 2 {
 			t.Error(all)
@@ -193,8 +199,8 @@ func TestSeries(t *testing.T) {
 
 	t.Run("series come in the order of their labels", func(t *testing.T) {
 		m := New(Options{})
-		m.Route("/b")
-		m.Route("/a")
+		m.Route("/b", NoPromise)
+		m.Route("/a", NoPromise)
 		for f := range m.Families() {
 			if !slices.IsSortedFunc(f.Series, func(a, b Series) int { return slices.Compare(a.Values, b.Values) }) {
 				t.Errorf("%s is out of order", f.Name)
@@ -320,10 +326,25 @@ func TestConcurrentUpdatesAreAllCounted(t *testing.T) {
 
 func TestHotPathAllocatesNothing(t *testing.T) {
 	m := New(Options{})
-	route, model := m.Route("/v1/score"), m.Model("fraud", "3", []string{"amount"})
+	route, model := m.Route("/v1/score", PromiseQuick), m.Model("fraud", "3", []string{"amount"})
+	var line Timeline
+	recent := NewRecent(time.Now)
+	log := NewRequestLog(RequestLogOptions{Log: slog.New(slog.DiscardHandler), Most: 100, Dropped: m.Log.Dropped, Now: time.Now})
+	request := Request{Route: "/v1/score", Status: 200, Key: "k1", Model: "fraud", Times: &line.Times}
+	for range 2 * slowKept { // until as many are slow as are kept
+		request.Took += time.Microsecond
+		recent.Told(&request)
+	}
+	request.Took = 0
 	if n := testing.AllocsPerRun(1000, func() {
 		m.InFlight.Inc()
-		m.Stages.Decode.ObserveDuration(time.Microsecond)
+		line.Start(time.Now())
+		at := line.Spent(StageDecode, line.Now())
+		line.Spent(StageScore, at)
+		line.Called("state", line.Begun, time.Now(), false)
+		m.Stages(&line.Times)
+		recent.Told(&request)
+		log.Told(&request)
 		model.Score.Observe(0.1)
 		model.Missing[0].Inc()
 		model.Ready.Set(1)
@@ -365,10 +386,17 @@ func BenchmarkHistogram(b *testing.B) {
 	for i := range took {
 		took[i] = time.Duration(20e3 * math.Exp(r.Float64()*7))
 	}
-	contend(b, func(i int) { m.Stages.Score.ObserveDuration(took[i%len(took)]) })
+	contend(b, func(i int) { m.stages[StageScore].ObserveDuration(took[i%len(took)]) })
 }
 
 func BenchmarkAnswered(b *testing.B) {
-	route := New(Options{}).Route("/v1/score")
+	route := New(Options{}).Route("/v1/score", PromiseQuick)
 	contend(b, func(i int) { route.Answered(200, time.Duration(i&(1<<20-1))) })
+}
+
+// spent returns the times of a request that was in one stage.
+func spent(s Stage, d time.Duration) *Times {
+	var t Times
+	t.Laps[s].add(0, d)
+	return &t
 }

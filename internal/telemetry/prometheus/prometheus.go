@@ -7,6 +7,8 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/besra-ml/besra/internal/telemetry"
 )
@@ -53,6 +55,9 @@ func metric(desc *prom.Desc, kind telemetry.Kind, s telemetry.Series) prom.Metri
 	switch kind {
 	case telemetry.HistogramKind:
 		m, err = prom.NewConstHistogram(desc, s.Buckets.Count, s.Buckets.Sum, cumulative(s.Buckets), s.Values...)
+		if err == nil && s.Buckets.Native != nil {
+			m = native{m, s.Buckets.Native}
+		}
 	case telemetry.CounterKind:
 		m, err = prom.NewConstMetric(desc, prom.CounterValue, s.Value, s.Values...)
 	case telemetry.GaugeKind:
@@ -62,6 +67,50 @@ func metric(desc *prom.Desc, kind telemetry.Kind, s telemetry.Series) prom.Metri
 		return prom.NewInvalidMetric(desc, err)
 	}
 	return m
+}
+
+// native is a histogram that has native buckets beside the classic ones. A scraper that asks for protobuf gets both.
+type native struct {
+	prom.Metric
+	counts []uint64
+}
+
+func (n native) Write(out *dto.Metric) error {
+	if err := n.Metric.Write(out); err != nil {
+		return err
+	}
+	h := out.Histogram
+	h.Schema = proto.Int32(telemetry.NativeSchema)
+	h.ZeroThreshold = proto.Float64(telemetry.NativeEnd(0))
+	h.ZeroCount = proto.Uint64(n.counts[0])
+	h.PositiveSpan, h.PositiveDelta = spans(n.counts[1:])
+	if len(h.PositiveSpan) == 0 {
+		h.PositiveSpan = []*dto.BucketSpan{{Offset: proto.Int32(0), Length: proto.Uint32(0)}} // it is a native one all the same
+	}
+	return nil
+}
+
+// spans spells counts, of which the first is of bucket telemetry.NativeFirst: runs of buckets that are not empty, and each
+// count less the one before.
+func spans(counts []uint64) (spans []*dto.BucketSpan, deltas []int64) {
+	gap, before := int32(telemetry.NativeFirst), int64(0)
+	var run *dto.BucketSpan
+	for _, n := range counts {
+		if n == 0 {
+			gap++
+			run = nil
+			continue
+		}
+		if run == nil {
+			run = &dto.BucketSpan{Offset: proto.Int32(gap), Length: proto.Uint32(0)}
+			spans = append(spans, run)
+			gap = 0
+		}
+		*run.Length++
+		deltas = append(deltas, int64(n)-before)
+		before = int64(n)
+	}
+	return spans, deltas
 }
 
 // cumulative turns counts by bucket into counts at or below each bound, as Prometheus has them.

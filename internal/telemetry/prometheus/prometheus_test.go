@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	prom "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -54,7 +57,7 @@ func label(m *dto.Metric, name string) string {
 
 func filled() *telemetry.Metrics {
 	m := telemetry.New(telemetry.Options{Version: "1.0.0"})
-	m.Route("/v1/score")
+	m.Route("/v1/score", telemetry.NoPromise)
 	m.Model("fraud", "3", []string{"amount", "card_country"})
 	return m
 }
@@ -68,7 +71,7 @@ func TestHandler(t *testing.T) {
 			"besra_requests_total":               34, // two routes, 17 codes
 			"besra_request_seconds":              2,
 			"besra_requests_in_flight":           1,
-			"besra_stage_seconds":                5,
+			"besra_stage_seconds":                9,
 			"besra_rows_scored_total":            1,
 			"besra_decisions_total":              3,
 			"besra_score":                        1,
@@ -102,7 +105,7 @@ func TestHandler(t *testing.T) {
 
 	t.Run("numbers arrive as they were counted", func(t *testing.T) {
 		m := filled()
-		route := m.Route("/v1/score")
+		route := m.Route("/v1/score", telemetry.NoPromise)
 		for _, took := range []time.Duration{10 * time.Microsecond, 50 * time.Microsecond, 600 * time.Microsecond, time.Minute} {
 			route.Answered(200, took)
 		}
@@ -141,7 +144,9 @@ func TestHandler(t *testing.T) {
 		model := m.Model("fraud", "3", nil)
 		for i := range 1000 {
 			model.Score.Observe(float64(i) / 900)
-			m.Stages.Score.ObserveDuration(time.Duration(i*i) * time.Microsecond)
+			var t telemetry.Times
+			t.Laps[telemetry.StageScore] = telemetry.Lap{Busy: time.Duration(i*i) * time.Microsecond, Times: 1}
+			m.Stages(&t)
 		}
 		for name, f := range parse(t, first(scrape(t, Handler(m), "text/plain"))) {
 			if f.GetType() != dto.MetricType_HISTOGRAM {
@@ -159,6 +164,55 @@ func TestHandler(t *testing.T) {
 					t.Errorf("%s %v ends at %d, its count is %d", name, s.GetLabel(), last, h.GetSampleCount())
 				}
 			}
+		}
+	})
+
+	t.Run("native buckets are there for who asks, and hold what was counted", func(t *testing.T) {
+		m := filled()
+		route := m.Route("/v1/score", telemetry.NoPromise)
+		reference := prom.NewHistogram(prom.HistogramOpts{
+			Name: "reference", NativeHistogramBucketFactor: 1.1, NativeHistogramZeroThreshold: 1. / (1 << 20), // the schema that besra has
+		})
+		r := rand.New(rand.NewPCG(1, 1))
+		for range 5000 {
+			took := time.Duration(math.Exp(r.Float64()*14) * 1e3)
+			route.Answered(200, took)
+			reference.Observe(float64(took) * 1e-9)
+		}
+		body, contentType := scrape(t, Handler(m), "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+		decoder := expfmt.NewDecoder(bytes.NewReader(body), expfmt.ResponseFormat(http.Header{"Content-Type": {contentType}}))
+		var want dto.Metric
+		if err := reference.Write(&want); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			var f dto.MetricFamily
+			if err := decoder.Decode(&f); err != nil {
+				t.Fatalf("no besra_request_seconds: %v", err)
+			}
+			if f.GetName() != "besra_request_seconds" {
+				continue
+			}
+			for _, s := range f.GetMetric() {
+				h, w := s.GetHistogram(), want.GetHistogram()
+				if label(s, "route") != "/v1/score" {
+					if h.GetSampleCount() != 0 || len(h.GetPositiveSpan()) != 1 {
+						t.Errorf("an empty one has spans %v", h.GetPositiveSpan())
+					}
+					continue
+				}
+				if h.GetSchema() != w.GetSchema() || h.GetZeroThreshold() != w.GetZeroThreshold() || h.GetZeroCount() != w.GetZeroCount() {
+					t.Errorf("schema %d, zero %v: %d; want %d, %v: %d", h.GetSchema(), h.GetZeroThreshold(), h.GetZeroCount(),
+						w.GetSchema(), w.GetZeroThreshold(), w.GetZeroCount())
+				}
+				if d := cmp.Diff(buckets(w), buckets(h)); d != "" {
+					t.Error(d)
+				}
+				if len(h.GetBucket()) == 0 {
+					t.Error("there are no classic buckets")
+				}
+			}
+			return
 		}
 	})
 
@@ -196,17 +250,34 @@ func TestHandler(t *testing.T) {
 	t.Run("the page of one model of 30 features is short", func(t *testing.T) {
 		m := filled()
 		for i := range 12 {
-			m.Route("/v1/" + strings.Repeat("r", i+1))
+			m.Route("/v1/"+strings.Repeat("r", i+1), telemetry.NoPromise)
 		}
 		features := make([]string, 30)
 		for i := range features {
 			features[i] = fmt.Sprint("f", i)
 		}
 		m.Model("fraud", "3", features)
-		if lines := bytes.Count(first(scrape(t, Handler(m), "text/plain")), []byte("\n")); lines > 1300 {
+		if lines := bytes.Count(first(scrape(t, Handler(m), "text/plain")), []byte("\n")); lines > 1500 {
 			t.Errorf("%d lines", lines)
 		}
 	})
 }
 
 func first(body []byte, _ string) []byte { return body }
+
+// buckets returns the counts of native buckets, by their numbers.
+func buckets(h *dto.Histogram) map[int32]int64 {
+	all, at, n, k := map[int32]int64{}, int32(0), int64(0), 0
+	for _, span := range h.GetPositiveSpan() {
+		at += span.GetOffset()
+		for range span.GetLength() {
+			n += h.GetPositiveDelta()[k]
+			if n != 0 {
+				all[at] = n
+			}
+			at++
+			k++
+		}
+	}
+	return all
+}
