@@ -49,8 +49,10 @@ func TestEveryQueryHasData(t *testing.T) {
 	models := t.TempDir()
 	copyBundle(t, models, 1)
 	copyBundle(t, models, 2)
+	policy := listentest.Write(t, t.TempDir(), "policy.yaml",
+		[]byte("besra: 1\nmodels: {fraud: {version: test, cutoffs: {review: 0.03, decline: 0.79}, fallback: review}}\n"))
 	p := besratest.Start(t, besratest.Program(t), "serve", "--listen", "127.0.0.1:0", "--admin-listen", "",
-		"--models-dir", models, "--shadow", "{fraud: 1}", "--shadow-sample", "1",
+		"--models-dir", models, "--policy", policy, "--shadow", "{fraud: 1}", "--shadow-sample", "1",
 		"--tls-cert", cert, "--tls-key", key, "--auth-keys", keys, "--state-dir", filepath.Join(t.TempDir(), "state"),
 		"--valkey-address", store.Addr(), "--valkey-deadline", "1s", "--state-entity-key-file", entityKey, "--limits-deadline", "10s")
 	c := newClient(t, p.URL(), authority, clientKey)
@@ -59,7 +61,7 @@ func TestEveryQueryHasData(t *testing.T) {
 	prometheus.scrapes(target{"besra", p.URL()})
 	play(t, 100, func(n int) { c.post("/v1/score", payment(n, 20)) })
 	play(t, 5, func(n int) {
-		c.post("/v1/score/batch", fmt.Sprintf(`{"events":[{%s},{%s}]}`, event(n, 10), event(n+1, 10)))
+		c.post("/v1/score/batch", rows(n, 400))
 		c.post("/v1/labels", fmt.Sprintf(`{"labels":[{"event_id":"e%d","label":"fraud","time":"2024-01-01T00:00:00Z"}]}`, n))
 		c.post("/v1/score", `{"event":{}}`)
 		c.post("/v1/nothing", "")

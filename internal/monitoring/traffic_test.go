@@ -4,6 +4,7 @@ package monitoring
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,4 +46,13 @@ func payment(n int, amount float64) string {
 func event(n int, amount float64) string {
 	at := time.Unix(1_700_000_000+int64(n)*60, 0).UTC().Format(time.RFC3339)
 	return fmt.Sprintf(`"event":{"time":%q,"card":"c_%d","terminal":"t_%d","amount":%.2f}`, at, n%40, n%70, amount+float64(n%9))
+}
+
+// rows is a batch of so many rows.
+func rows(n, count int) string {
+	var items []string
+	for i := range count {
+		items = append(items, fmt.Sprintf(`{"row":[%d.43,0,0,3,104.76,8,73.7325,16,86.62063,2,0,12,0,48,0]}`, (n*count+i)%1000))
+	}
+	return `{"events":[` + strings.Join(items, ",") + `]}`
 }

@@ -78,9 +78,11 @@ func table(title, unit, about string, of query) panel {
 	return panel{kind: "table", title: title, unit: unit, about: about, width: 8, height: 8, queries: []query{of}}
 }
 
-// heatmap is a histogram over time.
-func heatmap(title, unit, about string, of query) panel {
-	of.format, of.legend = "heatmap", "{{le}}"
+// heatmap is a histogram over time, in its native form where Prometheus has that, else in its buckets.
+func heatmap(title, unit, about, histogram, matchers string) panel {
+	const form = `sum(increase(%[1]s{%[2]s}[$__rate_interval])) or on () sum by (le) (increase(%[1]s_bucket{%[2]s}[$__rate_interval]))`
+	of := q("{{le}}", fmt.Sprintf(form, histogram, matchers))
+	of.format = "heatmap"
 	return panel{kind: "heatmap", title: title, unit: unit, about: about, width: 8, height: 8, queries: []query{of}}
 }
 

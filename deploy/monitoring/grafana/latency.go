@@ -20,11 +20,10 @@ func latency() board {
 				graph("Requests", "reqps", "", q("{{route}}", `sum by (route) (rate(besra_requests_total{@, route=~"/v.*"}[$__rate_interval]))`)),
 			}},
 			{"Stages", []panel{
-				graph("Mean time by stage", "s", "The journal is a part of score.",
+				graph("Mean time by stage", "s", "That of the store lies within others.",
 					q("{{stage}}", `sum by (stage) (rate(besra_stage_seconds_sum{@}[$__rate_interval])) / sum by (stage) (rate(besra_stage_seconds_count{@}[$__rate_interval])) or histogram_sum(sum by (stage) (rate(besra_stage_seconds{@}[$__rate_interval]))) / histogram_count(sum by (stage) (rate(besra_stage_seconds{@}[$__rate_interval])))`)),
 				graph("p99 by stage", "s", "", quantile(0.99, "{{stage}}", "stage", "besra_stage_seconds", `@`)),
-				heatmap("Score", "s", "The time of scoring, history and model together.",
-					q("", `sum by (le) (increase(besra_stage_seconds_bucket{@, stage="score"}[$__rate_interval]))`)),
+				heatmap("Score", "s", "The stage score.", "besra_stage_seconds", `@, stage="score"`),
 			}},
 			{"What may make them wait", []panel{
 				graph("In flight", "none", "Requests being answered, and how many are let in at once (0: no limit).",

@@ -23,7 +23,7 @@ func models() board {
 					q("{{model}}@{{version}} {{decision}}", `sum by (model, version, decision) (rate(besra_decisions_total{`+of+`}[$__rate_interval])) / on (model, version) group_left () sum by (model, version) (rate(besra_decisions_total{`+of+`}[$__rate_interval]))`)),
 				graph("Scores", "none", "Median, and the score that one of a hundred events passes.",
 					quantile(0.5, "p50 {{model}}@{{version}}", "model, version", "besra_score", of), quantile(0.99, "p99 {{model}}@{{version}}", "model, version", "besra_score", of)),
-				heatmap("Scores over time", "none", "", q("", `sum by (le) (increase(besra_score_bucket{`+of+`}[$__rate_interval]))`)),
+				heatmap("Scores over time", "none", "", "besra_score", of),
 			}},
 			{"Drift", []panel{
 				graph("Features", "none", "Population stability index against training: .1 is a ticket, .25 calls somebody. A gap: too few rows for a verdict.",
@@ -50,7 +50,7 @@ func models() board {
 				graph("Events", "reqps", "Events for a challenger, by what became of them.", q("{{model}}@{{version}} {{result}}", `sum by (model, version, result) (rate(besra_shadow_events_total{`+of+`}[$__rate_interval]))`)),
 				graph("Decides otherwise", "percentunit", "Of the events that both scored.",
 					q("{{model}}@{{version}}", `sum by (model, version) (rate(besra_shadow_decisions_changed_total{`+of+`}[$__rate_interval])) / sum by (model, version) (rate(besra_shadow_events_total{`+of+`, result="compared"}[$__rate_interval]))`)),
-				heatmap("Challenger's score less the live one's", "none", "", q("", `sum by (le) (increase(besra_shadow_score_shift_bucket{`+of+`}[$__rate_interval]))`)),
+				heatmap("Challenger's score less the live one's", "none", "", "besra_shadow_score_shift", of),
 			}},
 		},
 	}
