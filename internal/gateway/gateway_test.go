@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	besra "github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/auth"
@@ -350,11 +354,106 @@ func TestRequestIDsComeBack(t *testing.T) {
 }
 
 func TestAPanicIsAnInternalError(t *testing.T) {
-	g := newGateway(t, scorerFunc(func(*score.Batch) error { panic("secret") }), nil)
-	w := post(g, "/v1/score", `{"row":[1,0,null]}`)
-	if w.Code != 500 || !strings.Contains(w.Body.String(), `"code":"internal"`) || strings.Contains(w.Body.String(), "secret") {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for name, c := range map[string]struct {
+		panic func()
+		log   string
+	}{
+		"of the runtime": {func() { _ = []int{}[len(os.Args)] }, "index out of range"},
+		"with a text":    {func() { panic("secret") }, "a string"},
+		"with an error":  {func() { panic(errors.New("secret")) }, "a *errors.errorString"},
+	} {
+		var log bytes.Buffer
+		var told telemetry.Request
+		g := newGateway(t, scorerFunc(func(*score.Batch) error { c.panic(); return nil }), func(o *Options) {
+			o.Log = slog.New(slog.NewTextHandler(&log, nil))
+			o.Tell = []telemetry.Teller{tellerFunc(func(r *telemetry.Request) { told = r.Clone() })}
+		})
+		w := post(g, "/v1/score", `{"row":[1,0,null]}`)
+		if w.Code != 500 || !strings.Contains(w.Body.String(), `"code":"internal"`) || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+		if text := log.String(); !strings.Contains(text, c.log) || !strings.Contains(text, "gateway_test.go") || strings.Contains(text, "secret") {
+			t.Errorf("%s: the log has %s", name, text)
+		}
+		if told.Status != 500 || told.Problem != "internal" || told.Cause == nil || strings.Contains(told.Cause.Error(), "secret") {
+			t.Errorf("%s: told %+v", name, told)
+		}
 	}
+}
+
+// A tellerFunc is a function that is told of requests.
+type tellerFunc func(*telemetry.Request)
+
+func (f tellerFunc) Told(r *telemetry.Request) { f(r) }
+
+func TestWhatIsToldOfARequest(t *testing.T) {
+	var told []telemetry.Request
+	g := newGateway(t, scorerFunc(func(b *score.Batch) error {
+		b.Times.Spent(telemetry.StageScore, b.Times.Now())
+		for i := range b.Events {
+			e := &b.Events[i]
+			e.Version = b.Model.Version
+			switch {
+			case b.Row(i)[0] == 1:
+				e.Result.Decision, e.Result.Policy = policy.Review, b.Model.Policy()
+			case b.Row(i)[0] == 2:
+				e.Result.Degraded, e.Cause = true, os.ErrClosed
+			case b.Row(i)[0] == 3:
+				e.Refused = score.ErrReused
+			}
+		}
+		return nil
+	}), func(o *Options) {
+		o.Tell = []telemetry.Teller{tellerFunc(func(r *telemetry.Request) { told = append(told, r.Clone()) })}
+	})
+	for _, c := range []struct {
+		name, path, body string
+		want             telemetry.Request
+		stages           string
+	}{
+		{"a score", "/v1/score", `{"row":[1,0,null]}`,
+			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 1, Decision: "review"}, "admit decode score encode"},
+		{"a batch", "/v1/score/batch", `{"events":[{"row":[1,0,null]},{"row":[2,0,null]},{"row":[3,0,null]}]}`,
+			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 3, Degraded: 1, Refused: 1, Cause: os.ErrClosed},
+			"admit queue decode score encode"},
+		{"one that is refused", "/v1/score", `{"event_id":"a","row":[3,0,null]}`,
+			telemetry.Request{Status: 409, Problem: "event-reused", Model: "fraud", Version: 3, Events: 1, Refused: 1}, "admit decode score"},
+		{"no JSON", "/v1/score", `{"row":`, telemetry.Request{Status: 400, Problem: "bad-json"}, "admit"},
+	} {
+		told = nil
+		if w := post(g, c.path, c.body); w.Code != c.want.Status || len(told) != 1 || told[0].ID != w.Header().Get("X-Request-Id") {
+			t.Fatalf("%s: %d %s, told %d times", c.name, w.Code, w.Body, len(told))
+		}
+		got := told[0]
+		var stages []string
+		for s, lap := range got.Times.Laps {
+			if lap.Times > 0 {
+				stages = append(stages, telemetry.Stage(s).String())
+			}
+		}
+		if s := strings.Join(stages, " "); s != c.stages {
+			t.Errorf("%s: stages %q, want %q", c.name, s, c.stages)
+		}
+		if got.Took <= 0 {
+			t.Errorf("%s: it took %v", c.name, got.Took)
+		}
+		got.ID, got.Took, got.Times = "", 0, nil
+		c.want.Route, c.want.Method, c.want.Key = c.path, "POST", "anybody"
+		if d := cmp.Diff(c.want, got, cmpopts.EquateErrors()); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+
+	t.Run("and of one that asks for nothing there is", func(t *testing.T) {
+		told = nil
+		r := httptest.NewRequest("BREW", "/nowhere", nil)
+		r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+		r.Header.Set("Tracestate", "a=b")
+		g.ServeHTTP(httptest.NewRecorder(), r)
+		if q := told[0]; q.Route != "other" || q.Method != "other" || q.Problem != "no-such-route" || !q.Trace.Sampled || q.Trace.State != "a=b" {
+			t.Errorf("%+v", q)
+		}
+	})
 }
 
 func TestAScorerThatFailsIsAnInternalError(t *testing.T) {

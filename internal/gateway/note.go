@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 
 	"github.com/besra-ml/besra/internal/feature"
-	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -35,7 +34,7 @@ func (g *Gateway) note(c *call) {
 	if len(b.Events) != 1 || c.void[0] != nil {
 		return
 	}
-	if e := &b.Events[0]; !e.Replayed && e.Result.Decision != policy.None {
+	if e := &b.Events[0]; !e.Replayed {
 		told.Decision = e.Result.Decision.String()
 	}
 	if len(g.Listed) > 0 && b.Events[0].Raw {

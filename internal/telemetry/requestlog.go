@@ -10,8 +10,7 @@ import (
 
 // A RequestLog writes a line about a request: about each that went wrong, and about a share of the others.
 type RequestLog struct {
-	o     RequestLogOptions
-	level slog.Level // the least that is written
+	o RequestLogOptions
 
 	mu     sync.Mutex
 	second int64
