@@ -15,6 +15,15 @@ var awaited = map[string]bool{
 	"besra_drift_psi": true, "besra_score_drift_psi": true, "besra_drift_rows": true, "besra_traces_total": true,
 }
 
+func asksAwaited(expr string) bool {
+	for name := range awaited {
+		if strings.Contains(expr, name) {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	quoted = regexp.MustCompile(`"[^"]*"`)
 	metric = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`)
