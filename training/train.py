@@ -4,13 +4,15 @@
     besra features training/features.yaml .cache/events.csv --ignore-extra -o .cache/rows.csv
     python training/train.py .cache/events.csv .cache/rows.csv
 
-The rows are made by the code that makes them when the model serves. The same events give the same files, byte for
-byte.
+The rows are made by the code that makes them when the model serves, and so is the reference that drift is told from,
+by bin/besra. The same events give the same files, byte for byte.
 """
 
 import argparse
 import hashlib
 import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ HOME = Path(__file__).resolve().parent.parent
 TRAIN = (37, 146)  # the windows of 30 + 7 days are full from day 37
 HELD_OUT = (154, 182)
 FIT, TUNE = (37, 116), (124, 146)  # within TRAIN: parameters and cutoffs are chosen here
+REFERENCE = (126, 146)  # whole weeks, the last of TRAIN: what is served is compared with them
 HANDBOOK = 115  # 2018-07-25: the handbook trains on the week from here, and tests a week later on another
 HANDBOOK_WEEKS = range(66, 158, 7)  # the same split from other days: how much a week's luck matters
 
@@ -57,6 +60,7 @@ def main():
     arguments.add_argument("events", help="what besra simulate wrote")
     arguments.add_argument("rows", help="what besra features made of it")
     arguments.add_argument("--models", type=Path, default=HOME / "models")
+    arguments.add_argument("--besra", type=Path, default=HOME / "bin" / "besra", help="makes the reference")
     arguments.add_argument("--docs", type=Path, default=HOME / "docs")
     a = arguments.parse_args()
 
@@ -91,7 +95,8 @@ def main():
     }
 
     print("bundle")
-    write_bundle(a.models / "fraud" / "1", booster, rows, events, report)
+    usual = between(events, REFERENCE)
+    write_bundle(a.models / "fraud" / "1", booster, rows, events, report, lambda out: write_reference(out, a.besra, a.rows, usual))
     modelcard.write(a.docs, payments, scores, report)
     for name, value in report["demo"].items():
         print(f"  {name}: {value:.4f}")
@@ -229,7 +234,7 @@ def without_history(booster, payments, rows):
 # -- files -----------------------------------------------------------------------------------------------
 
 
-def write_bundle(out, booster, rows, events, report):
+def write_bundle(out, booster, rows, events, report, write_reference):
     """The bundle, in the layout that besra reads."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -238,6 +243,7 @@ def write_bundle(out, booster, rows, events, report):
     policy = {"besra": 1, "version": "demo-1", "cutoffs": Line(report["cutoffs"]), "fallback": "review"}
     (out / "policy.yaml").write_text(dump(policy))
     shutil.copyfile(HOME / "training" / "features.yaml", out / "features.yaml")
+    write_reference(out)
 
     files = sorted(f for f in out.rglob("*") if f.is_file())
     seconds = events["seconds"][between(events, TRAIN)]
@@ -260,6 +266,22 @@ def write_bundle(out, booster, rows, events, report):
         },
     }
     (out / "bundle.yaml").write_text(dump(manifest))
+
+
+def write_reference(out, besra, path, chosen):
+    """How the model's scores and features are distributed over the chosen lines of a file of rows. besra makes it, as it
+    does for any bundle: this one is thrown away but for that."""
+    with tempfile.TemporaryDirectory() as scratch:
+        sample = Path(scratch) / "rows.csv"
+        with open(path) as rows, open(sample, "w") as file:
+            file.write(next(rows))
+            file.writelines(line for line, take in zip(rows, chosen) if take)
+        subprocess.run(
+            [besra, "bundle", out / "model.ubj", "--golden", out / "golden", "--reference", sample,
+             "--name", "fraud", "--version", "1", "-o", Path(scratch) / "bundle"],
+            check=True, stdout=subprocess.DEVNULL,
+        )
+        shutil.copyfile(Path(scratch) / "bundle" / "reference.yaml", out / "reference.yaml")
 
 
 def describe(name):

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/drift"
 )
 
 func bundleVerb() *verb {
@@ -16,8 +17,14 @@ A bundle holds the model file as its trainer saved it, a manifest (bundle.yaml),
 trainer's own answers: rows.csv, margin.csv and value.csv, and leaf.csv if it is there. It is proven before
 it appears. OUT is a folder, or a zip file when it ends in .zip.
 
+It also has reference.yaml: how the model's scores and features are distributed over the rows of --reference, which the
+model predicts for that. What is served later is compared with it (docs/drift.md). Give rows as the model will meet them,
+such as those that it was validated on, from a thousand on; a hundred thousand are plenty. Without --reference it is the
+golden rows, which are few, and often chosen for being unusual.
+
   besra bundle fraud.ubj --golden golden --name fraud --version 3 -o models/fraud/3
-  besra bundle fraud.ubj --golden golden --name fraud --version 3 --policy policy.yaml -o fraud-3.zip`,
+  besra bundle fraud.ubj --golden golden --name fraud --version 3 --policy policy.yaml -o fraud-3.zip
+  besra bundle fraud.ubj --golden golden --reference valid.csv --name fraud --version 3 -o models/fraud/3`,
 		run: runBundle,
 	}
 }
@@ -34,6 +41,7 @@ func runBundle(_ context.Context, e *environ, v *verb, args []string) error {
 	fs.IntVar(&r.Version, "version", 0, "the model's version, a `number` from 1")
 	fs.StringVar(&r.Events, "features", "", "the features.yaml `file` that says how an event becomes a row")
 	fs.StringVar(&r.Policy, "policy", "", "the policy `file` to ship with it")
+	fs.StringVar(&r.Reference, "reference", "", "a `file` of rows, as predict reads them, that what is served is compared with (default: the golden rows)")
 	fs.StringVar(&r.Output, "score", "", "the `output` that is the score, by label or from 0 (default: the positive class, or the only one)")
 	fs.IntVar(&tolerance, "tolerance", 0, "allow answers to be `N` units in the last place apart, where the trainer itself is not reproducible")
 	fs.StringVar(&description, "description", "", "a `text` for people")
@@ -68,6 +76,35 @@ func runBundle(_ context.Context, e *environ, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s: %s %d, proven on %d golden rows, %s\n", out, b.Name, b.Version, report.Rows, b.Digest)
+	_, err = fmt.Fprintf(e.stdout, "%s: %s %d, proven on %d golden rows, %s\n%s: drift is told from %s\n",
+		out, b.Name, b.Version, report.Rows, b.Digest, out, describeReference(b.Reference))
+	if doubt := doubtReference(b.Reference); doubt != "" {
+		fmt.Fprintf(e.stderr, "%s: %s\n", out, doubt)
+	}
 	return err
+}
+
+// describeReference says what drift is told from.
+func describeReference(r *drift.Reference) string {
+	switch {
+	case r == nil:
+		return "nothing: there is no reference"
+	case r.Golden:
+		return fmt.Sprintf("%d golden rows", r.Rows)
+	}
+	return fmt.Sprintf("%d rows", r.Rows)
+}
+
+// doubtReference says what is wrong with a reference that can be read, "" when nothing is.
+func doubtReference(r *drift.Reference) string {
+	const give = "give rows as the model will meet them: --reference ROWS.csv"
+	switch {
+	case r == nil:
+		return "golden rows of so many columns make too large a reference; " + give
+	case r.Rows < drift.MinRows:
+		return fmt.Sprintf("%s are too few to tell drift from, it takes %d; %s", describeReference(r), drift.MinRows, give)
+	case r.Golden:
+		return "golden rows that were chosen for being unusual, as golden.py does, are no measure of what is usual; " + give
+	}
+	return ""
 }

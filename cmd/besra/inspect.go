@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/feature"
 )
 
@@ -86,6 +87,7 @@ type inspection struct {
 	Memo          bool              `json:"memo,omitempty"`
 	About         map[string]string `json:"about,omitempty"`
 	Proof         inspectedProof    `json:"proof"`
+	Reference     *inspectedRows    `json:"reference,omitempty"`
 	Notes         []string          `json:"notes,omitempty"`
 
 	about []bundle.Member // in their order
@@ -122,6 +124,11 @@ type inspectedProof struct {
 	Rows   int    `json:"rows"`
 	Parity string `json:"parity,omitempty"`
 	First  string `json:"first_difference,omitempty"`
+}
+
+type inspectedRows struct {
+	Rows   int  `json:"rows"`
+	Golden bool `json:"golden"` // they are the golden rows
 }
 
 func inspected(b *bundle.Bundle, r bundle.Report) *inspection {
@@ -183,6 +190,9 @@ func inspected(b *bundle.Bundle, r bundle.Report) *inspection {
 	}
 	if d := r.First(); d != nil {
 		i.Proof.First = d.String()
+	}
+	if ref := b.Reference; ref != nil {
+		i.Reference = &inspectedRows{ref.Rows, ref.Golden}
 	}
 	return i
 }
@@ -270,6 +280,13 @@ func (i *inspection) printRest(line func(name, format string, args ...any)) {
 		line("proof", "NOT PROVEN: %s", i.Proof.First)
 	default:
 		line("proof", "unproven")
+	}
+	if r := i.Reference; r != nil {
+		text := describeReference(&drift.Reference{Rows: r.Rows, Golden: r.Golden})
+		if r.Rows < drift.MinRows {
+			text += fmt.Sprintf(", too few to tell drift from: it takes %d", drift.MinRows)
+		}
+		line("reference", "%s", text)
 	}
 	for _, a := range i.about {
 		line("about", "%s: %s", a.Name, a.Text)

@@ -79,6 +79,9 @@ func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 
 func assemble(a *App, b Backends, paths []string) (*App, error) {
 	c, log := a.config, a.log
+	if c.Drift.Window < leastDriftWindow {
+		return nil, fmt.Errorf("drift.window: %v is too short to compare anything, want at least %v", c.Drift.Window, leastDriftWindow)
+	}
 	if err := a.readPolicies(); err != nil {
 		return nil, err
 	}

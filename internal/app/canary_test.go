@@ -66,8 +66,13 @@ func TestNothingThatIsAskedIsTold(t *testing.T) {
 		s.ask(canary, path, "", "X-API-Key", key)
 	}
 	for _, headers := range [][]string{
-		{"X-API-Key", canary}, {"X-API-Key", "besra_" + canary}, {"X-API-Key", key[:len(key)-6] + canary}, {"Authorization", "Bearer " + canary},
-		{"Authorization", "Bearer eyJ" + canary + "." + canary + "." + canary}, {"Authorization", "Basic " + canary}, {"Authorization", canary},
+		{"X-API-Key", canary},
+		{"X-API-Key", "besra_" + canary},
+		{"X-API-Key", key[:len(key)-6] + canary},
+		{"Authorization", "Bearer " + canary},
+		{"Authorization", "Bearer eyJ" + canary + "." + canary + "." + canary},
+		{"Authorization", "Basic " + canary},
+		{"Authorization", canary},
 	} {
 		s.ask(http.MethodGet, "/v1/status", "", headers...)
 	}

@@ -23,6 +23,7 @@ type Config struct {
 	Replay          ReplayConfig
 	Valkey          ValkeyConfig
 	Memo            MemoConfig
+	Drift           DriftConfig
 	UnknownFeatures string
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
@@ -111,6 +112,11 @@ type MemoConfig struct {
 	Shared   bool // margins that take long are shared with other processes
 }
 
+// DriftConfig says how what models see is compared with what they were made for.
+type DriftConfig struct {
+	Window time.Duration // that is compared
+}
+
 // LimitsConfig bounds what one request may ask for.
 type LimitsConfig struct {
 	Body      int64
@@ -159,6 +165,7 @@ func Defaults() Config {
 		Replay: ReplayConfig{TTL: 24 * time.Hour, Bytes: 256 << 20, OnOutage: "open"},
 		Valkey: ValkeyConfig{Prefix: "besra", Deadline: 2 * time.Millisecond},
 		Memo:   MemoConfig{Bytes: 64 << 20, Estimate: true},
+		Drift:  DriftConfig{Window: time.Hour},
 		Limits: LimitsConfig{
 			Body: 1 << 20, Batch: 10_000, BatchBody: 16 << 20,
 			Deadline: 100 * time.Millisecond, BatchDeadline: 10 * time.Second, OnDeadline: "fail", Concurrency: "adaptive",
@@ -233,6 +240,7 @@ func (c *Config) Settings() []Setting {
 		{"memo.bytes", size(&c.Memo.Bytes), "most memory of rows that were scored, of bundles that say memo: true, a `size`"},
 		{"memo.shared", boolean(&c.Memo.Shared), "share rows that take longer than 2 ms with other processes, at valkey"},
 		{"memo.estimate", boolean(&c.Memo.Estimate), "estimate from a sample of rows how often they repeat, and what memo: true would be worth"},
+		{"drift.window", duration(&c.Drift.Window), "`time` back over which what models see is compared with their references, at least 1m"},
 		{"unknown_features", choice(&c.UnknownFeatures, "refuse", "ignore"), "what becomes of features that the model does not have, refuse or ignore: a `word`"},
 		{"limits.body", size(&c.Limits.Body), "largest request body, a `size` such as 1MiB"},
 		{"limits.batch", count(&c.Limits.Batch), "most events in a batch, a `number`"},

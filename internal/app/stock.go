@@ -394,6 +394,7 @@ func (a *App) fit(e *entry, b *bundle.Bundle) error {
 		a.metrics.Forget(e.name, strconv.Itoa(e.version))
 		return err
 	}
+	a.watchDrift(m, b.Reference)
 	e.model, e.digest, e.refused, e.again = m, b.Digest, nil, false
 	return nil
 }

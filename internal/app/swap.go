@@ -101,6 +101,7 @@ func (a *App) retire(before, set *registry.Set) {
 	for _, m := range before.Models() {
 		if set.Version(m.Name, m.Version) == nil {
 			a.metrics.ForgetPerformance(m.Name, strconv.Itoa(m.Version))
+			a.metrics.ForgetDrift(m.Name, strconv.Itoa(m.Version))
 		}
 	}
 	for _, name := range before.Names() {

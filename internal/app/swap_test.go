@@ -122,7 +122,7 @@ func (f *forge) files(name string, version int) map[string][]byte {
 	files := map[string][]byte{}
 	root := os.DirFS(f.templates[kind(version)])
 	for _, file := range []string{
-		"model.ubj", "features.yaml", "policy.yaml", "golden/rows.csv", "golden/margin.csv", "golden/value.csv", "bundle.yaml",
+		"model.ubj", "features.yaml", "policy.yaml", "reference.yaml", "golden/rows.csv", "golden/margin.csv", "golden/value.csv", "bundle.yaml",
 	} {
 		data, err := root.(interface {
 			ReadFile(string) ([]byte, error)

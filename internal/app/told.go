@@ -14,6 +14,9 @@ func (a *App) openTold() {
 	})
 	a.metrics.SLOs.Measure(time.Now())
 	a.recent = telemetry.NewRecent(time.Now)
+	if telemetry.Muted {
+		return
+	}
 	a.tellers = []telemetry.Teller{
 		a.recent,
 		telemetry.NewRequestLog(telemetry.RequestLogOptions{

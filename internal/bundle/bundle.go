@@ -10,6 +10,7 @@
 //	golden/value.csv    their values, as besra predict writes them
 //	golden/leaf.csv     the leaves that they reach (optional): they tell which tree an error is in
 //	features.yaml       how an event becomes a row (optional)
+//	reference.yaml      how its scores and features were distributed when it was made (optional): what drift is told from
 //	policy.yaml         the policy it was released with (optional)
 //
 // The manifest lists the digest of each file. A listed file that is absent or differs makes the bundle
@@ -30,6 +31,7 @@ import (
 	"strings"
 
 	"github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/strictyaml"
@@ -51,6 +53,8 @@ const (
 	leafFile     = "golden/leaf.csv"
 	policyFile   = "policy.yaml"
 	featuresFile = "features.yaml"
+
+	referenceFile = "reference.yaml"
 )
 
 // A Bundle is a model that can be served: the model, what may be asked of it, and its proof.
@@ -66,6 +70,8 @@ type Bundle struct {
 	Size     int64               // bytes of the model file
 	Notes    []string            // what its operator should know, a sentence each
 	Proven   bool                // Prove has passed
+
+	Reference *drift.Reference // what drift is told from; nil: it is not told
 }
 
 // Bare reports whether b was made from a model file alone.
@@ -202,7 +208,7 @@ func Read(fsys fs.FS) (*Bundle, error) {
 		return nil, err
 	}
 	b := &Bundle{Manifest: *m}
-	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readEvents, b.readPolicy, (*contents).rest} {
+	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readEvents, b.readReference, b.readPolicy, (*contents).rest} {
 		if err := read(c); err != nil {
 			return nil, err
 		}
@@ -219,7 +225,7 @@ func Digest(fsys fs.FS) (string, error) {
 	if _, err := c.readManifest(); err != nil {
 		return "", err
 	}
-	for _, path := range []string{rowsFile, marginFile, valueFile, leafFile, featuresFile, policyFile} {
+	for _, path := range []string{rowsFile, marginFile, valueFile, leafFile, featuresFile, referenceFile, policyFile} {
 		if _, listed := c.files[path]; listed || !c.has(path) {
 			continue
 		}

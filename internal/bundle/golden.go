@@ -45,7 +45,7 @@ func (b *Bundle) golden(c *contents, dir string) error {
 	g := &Golden{dir: dir}
 	columns := b.Columns()
 	err := c.must(at(rowsFile), func(r io.Reader, _ int64) (err error) {
-		g.Rows, err = readRows(r, at(rowsFile), columns)
+		g.Rows, err = readRows(r, columns, rows.Options{File: at(rowsFile)})
 		return err
 	})
 	if err != nil {
@@ -91,8 +91,8 @@ func (c *contents) must(file string, read func(io.Reader, int64) error) error {
 	return err
 }
 
-func readRows(r io.Reader, file string, columns []besra.Column) ([]float64, error) {
-	d, err := rows.NewReader(r, columns, rows.Options{File: file})
+func readRows(r io.Reader, columns []besra.Column, o rows.Options) ([]float64, error) {
+	d, err := rows.NewReader(r, columns, o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +101,13 @@ func readRows(r io.Reader, file string, columns []besra.Column) ([]float64, erro
 		all, err = d.Read(all, 256)
 		switch {
 		case errors.Is(err, io.EOF) && len(all) == 0:
-			return nil, fmt.Errorf("%s: has no rows", file)
+			return nil, fmt.Errorf("%s: has no rows", o.File)
 		case errors.Is(err, io.EOF):
 			return all, nil
 		case err != nil:
 			return nil, err
 		case len(all) > maxGolden:
-			return nil, fmt.Errorf("%s: more than %d numbers", file, maxGolden)
+			return nil, fmt.Errorf("%s: more than %d numbers", o.File, maxGolden)
 		}
 	}
 }

@@ -76,6 +76,9 @@ func TestEveryParityCaseMakesABundleThatIsProven(t *testing.T) {
 			if !again.Proven || again.Digest != b.Digest || strings.Join(again.Notes, "") != "" {
 				t.Errorf("loaded again: proven %t, %s, %q", again.Proven, again.Digest, again.Notes)
 			}
+			if r := again.Reference; r == nil || !r.Golden || r.Rows != report.Rows || (r.Score == nil) != (again.Output < 0) {
+				t.Errorf("its reference is %+v", r)
+			}
 		})
 	}
 }

@@ -27,7 +27,10 @@ type Recipe struct {
 	Golden   string // the folder of golden rows
 	Events   string // the file that says how an event becomes a row; "": none
 	Policy   string // the policy file; "": none
-	Force    bool   // what is at the place of the bundle may be replaced
+	// Reference is the file of rows that drift is told from, as besra predict reads them, such as a sample of those
+	// that the model was validated on; columns that the model does not have are passed over. "": the golden rows.
+	Reference string
+	Force     bool // what is at the place of the bundle may be replaced
 }
 
 // Write makes a bundle at out, a zip file when out ends in .zip, and proves it before it appears there, whole.
@@ -128,6 +131,16 @@ func stage(dir string, r Recipe) error {
 		}
 		m.Files[s.name] = sum
 	}
+	text, err := r.reference(bare)
+	if err != nil {
+		return err
+	}
+	if text != nil {
+		m.Files[referenceFile] = fmt.Sprintf("%x", sha256.Sum256(text))
+		if err := os.WriteFile(filepath.Join(dir, referenceFile), text, 0o644); err != nil {
+			return err
+		}
+	}
 	return os.WriteFile(filepath.Join(dir, manifestFile), m.yaml(bare.Features), 0o644)
 }
 
@@ -160,7 +173,7 @@ func listFiles(file string) ([]source, error) {
 // modelName returns the name that a model file has in its bundle.
 func modelName(file string) string {
 	base := filepath.Base(file)
-	if isPath(base) && !slices.Contains([]string{manifestFile, policyFile, featuresFile}, base) && base != "golden" {
+	if isPath(base) && !slices.Contains([]string{manifestFile, policyFile, featuresFile, referenceFile}, base) && base != "golden" {
 		return base
 	}
 	return "model" + filepath.Ext(base)

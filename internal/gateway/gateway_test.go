@@ -411,13 +411,21 @@ func TestWhatIsToldOfARequest(t *testing.T) {
 		want             telemetry.Request
 		stages           string
 	}{
-		{"a score", "/v1/score", `{"row":[1,0,null]}`,
-			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 1, Decision: "review"}, "admit decode score encode"},
-		{"a batch", "/v1/score/batch", `{"events":[{"row":[1,0,null]},{"row":[2,0,null]},{"row":[3,0,null]}]}`,
+		{
+			"a score", "/v1/score", `{"row":[1,0,null]}`,
+			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 1, Decision: "review"},
+			"admit decode score encode",
+		},
+		{
+			"a batch", "/v1/score/batch", `{"events":[{"row":[1,0,null]},{"row":[2,0,null]},{"row":[3,0,null]}]}`,
 			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 3, Degraded: 1, Refused: 1, Cause: os.ErrClosed},
-			"admit queue decode score encode"},
-		{"one that is refused", "/v1/score", `{"event_id":"a","row":[3,0,null]}`,
-			telemetry.Request{Status: 409, Problem: "event-reused", Model: "fraud", Version: 3, Events: 1, Refused: 1}, "admit decode score"},
+			"admit queue decode score encode",
+		},
+		{
+			"one that is refused", "/v1/score", `{"event_id":"a","row":[3,0,null]}`,
+			telemetry.Request{Status: 409, Problem: "event-reused", Model: "fraud", Version: 3, Events: 1, Refused: 1},
+			"admit decode score",
+		},
 		{"no JSON", "/v1/score", `{"row":`, telemetry.Request{Status: 400, Problem: "bad-json"}, "admit"},
 	} {
 		told = nil

@@ -43,7 +43,8 @@ func (g *Gateway) status(w http.ResponseWriter, _ *http.Request, v *visit) int {
 			b = appendShadow(b, &s)
 		}
 	}
-	b = append(b, ']')
+	b = append(b, "],"...)
+	b = appendDrift(b, g.Registry.Set(), v.identity())
 	if g.Memo != nil {
 		b = appendMemo(b, g.Memo(), v.identity())
 	}

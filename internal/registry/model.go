@@ -11,6 +11,7 @@ import (
 
 	besra "github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/feature"
 	"github.com/besra-ml/besra/internal/limit"
 	"github.com/besra-ml/besra/internal/memo"
@@ -45,6 +46,7 @@ type Model struct {
 	Pace     *limit.Estimate // how long rows take; nil: nobody asks
 	Memo     bool            // its margins may be remembered, as its bundle says
 	Scope    *memo.Scope     // what its rows are known by
+	Drift    *drift.Watch    // compares what it sees with its bundle's reference; nil: it has none, or nobody asks
 	Kept     *atomic.Value   // what a door keeps of the model, such as how its rows are read; it goes when the model goes
 
 	events  *feature.Definition

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/policy"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Measured returns a scorer that times s and counts what it says: a repeated answer and a dry run are nobody's
@@ -44,9 +45,12 @@ func count(b *Batch, i int) {
 		}
 	}
 	if e.Result.Degraded {
-		c.Degraded.Inc()
+		c.Degraded.Inc() // its row may lack what could not be had
 	} else {
 		c.Score.Observe(e.Result.Score)
+		if d := b.Model.Drift; d != nil && !telemetry.Muted {
+			d.Count(b.Row(i), e.Result.Score)
+		}
 	}
 	switch e.Result.Decision {
 	case policy.Approve:

@@ -6,11 +6,13 @@ import (
 	"math"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -222,6 +224,7 @@ func TestWhatIsScoredIsCounted(t *testing.T) {
 	}
 	metrics := telemetry.New(telemetry.Options{})
 	m := registry.NewModel(b, nil, metrics)
+	m.Drift = drift.Make(m.Columns, []float64{1, 1, 1, 1, 1}, []float64{.5}).Watch(time.Now(), drift.Options{})
 	results := []Result{
 		{Score: 0.1, Decision: policy.Approve},
 		{Score: 0.2, Decision: policy.Approve},
@@ -249,6 +252,10 @@ func TestWhatIsScoredIsCounted(t *testing.T) {
 	want := map[string][]uint64{"rows": {5}, "decisions": {2, 1, 1}, "missing": {1, 2, 0}, "out of bounds": {0, 1, 0}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	// What was asked without a score that could be trusted may lack what could not be had.
+	if r := m.Drift.Report(); r.Rows != 4 {
+		t.Errorf("%d rows are compared with the reference, want 4", r.Rows)
 	}
 	// A score that is none is not among the scores.
 	for f := range metrics.Families() {

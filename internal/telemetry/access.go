@@ -49,19 +49,16 @@ type Shed struct {
 	Deadline *Counter // it could not be answered within its deadline
 }
 
-func (m *Metrics) addAccess(counter func() *Counter, gauge func() *Gauge) []reader {
-	denied := newFamily("besra_denied_total", "Requests answered 401 or 403, by reason.", CounterKind, counter, "reason")
-	limited := newFamily("besra_limited_total", "Requests answered 429, by reason.", CounterKind, counter, "reason")
-	shed := newFamily("besra_shed_total", "Requests answered 503 or 504 to keep the others in time, by reason.", CounterKind, counter, "reason")
-	keys := newFamily("besra_keys_reloads_total", "Changes of the file of keys that were found, and whether they were taken.",
-		CounterKind, counter, "result")
-	tls := newFamily("besra_tls_reloads_total", "Changes of TLS certificates that were found, and whether they were taken.",
-		CounterKind, counter, "result")
-	jwks := newFamily("besra_jwks_fetches_total", "Fetches of token issuers' keys, by result.", CounterKind, counter, "result")
-	known := newFamily("besra_keys", "API keys and certificates that are known.", GaugeKind, gauge)
-	tokens := newFamily("besra_tokens_remembered", "Verified tokens that are remembered.", GaugeKind, gauge)
-	limit := newFamily("besra_concurrency_limit", "Requests that are let in at once; 0: no limit.", GaugeKind, gauge)
-	actions := newFamily("besra_admin_actions_total", "Changes made through the admin listener.", CounterKind, counter)
+func (m *Metrics) addAccess(k *maker) {
+	denied := k.counters("besra_denied_total")
+	limited := k.counters("besra_limited_total")
+	shed := k.counters("besra_shed_total")
+	keys := k.counters("besra_keys_reloads_total")
+	tls := k.counters("besra_tls_reloads_total")
+	jwks := k.counters("besra_jwks_fetches_total")
+	known := k.gauges("besra_keys")
+	tokens := k.gauges("besra_tokens_remembered")
+	limit := k.gauges("besra_concurrency_limit")
 	m.Access = Access{
 		Denied: Denied{
 			Missing: denied.with("missing"), Malformed: denied.with("malformed"), Unknown: denied.with("unknown"),
@@ -80,9 +77,8 @@ func (m *Metrics) addAccess(counter func() *Counter, gauge func() *Gauge) []read
 		KeysRead:         keys.with("taken"), KeysRefused: keys.with("refused"), Keys: known.with(),
 		TLSRead: tls.with("taken"), TLSRefused: tls.with("refused"),
 		JWKSFetched: jwks.with("fetched"), JWKSFailed: jwks.with("failed"), TokensKnown: tokens.with(),
-		AdminActions: actions.with(),
+		AdminActions: k.counter("besra_admin_actions_total"),
 	}
-	return []reader{denied, limited, shed, keys, tls, jwks, known, tokens, limit, actions}
 }
 
 // A Shadow counts how a challenger does beside the version that answers.
@@ -103,14 +99,10 @@ func (m *Metrics) Shadow(model, version string) Shadow {
 	}
 }
 
-func (m *Metrics) addShadow(counter func() *Counter, histogram func() *Histogram) []reader {
-	m.shadowEvents = newFamily("besra_shadow_events_total", "Events for a challenger, by what became of them.",
-		CounterKind, counter, "model", "version", "result")
-	m.shadowChanged = newFamily("besra_shadow_decisions_changed_total", "Events on which a challenger decides otherwise than the live version.",
-		CounterKind, counter, "model", "version")
-	m.shadowShift = newFamily("besra_shadow_score_shift", "A challenger's score less the live version's.",
-		HistogramKind, histogram, "model", "version")
-	return []reader{m.shadowEvents, m.shadowChanged, m.shadowShift}
+func (m *Metrics) addShadow(k *maker) {
+	m.shadowEvents = k.counters("besra_shadow_events_total")
+	m.shadowChanged = k.counters("besra_shadow_decisions_changed_total")
+	m.shadowShift = k.histograms("besra_shadow_score_shift", stageBounds())
 }
 
 // shiftBounds are narrow around no shift.

@@ -90,8 +90,8 @@ func clean(v string) string {
 	return v[:end]
 }
 
-func newFamily[T instrument](name, help string, kind Kind, make func() T, labels ...string) *family[T] {
-	f := &family[T]{about: Family{Name: name, Help: help, Kind: kind, Labels: labels}, make: make}
+func newFamily[T instrument](d definition, make func() T) *family[T] {
+	f := &family[T]{about: Family{Name: d.name, Help: d.help, Kind: d.kind, Labels: d.labels}, make: make}
 	f.series.Store(&map[key]T{})
 	return f
 }
@@ -148,6 +148,16 @@ func (f *family[T]) drop(values ...string) {
 	defer f.mu.Unlock()
 	series := maps.Clone(*f.series.Load())
 	delete(series, keyOf(values...))
+	f.series.Store(&series)
+}
+
+// dropAll drops the series whose first label values these are.
+func (f *family[T]) dropAll(values ...string) {
+	first := keyOf(values...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	series := maps.Clone(*f.series.Load())
+	maps.DeleteFunc(series, func(k key, _ T) bool { return slices.Equal(k[:len(values)], first[:len(values)]) })
 	f.series.Store(&series)
 }
 

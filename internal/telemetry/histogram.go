@@ -56,7 +56,7 @@ func (h *Histogram) size(s *shards) {
 
 // Observe counts v. NaN and the infinities, which would spoil the sum for good, are not counted.
 func (h *Histogram) Observe(v float64) {
-	if v-v != 0 {
+	if v-v != 0 || Muted {
 		return
 	}
 	t := h.shards.get()

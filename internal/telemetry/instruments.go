@@ -23,6 +23,9 @@ func (c *Counter) Inc() { c.Add(1) }
 
 // Add adds n.
 func (c *Counter) Add(n uint64) {
+	if Muted {
+		return
+	}
 	t := c.shards.get()
 	c.cells[t.shard].n.Add(n)
 	c.shards.put(t)

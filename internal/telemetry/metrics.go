@@ -1,5 +1,5 @@
-// Package telemetry holds what can be counted and timed. This page names every metric; the instruments
-// behind it are plain atomics, and exporters read them through [Metrics.Families].
+// Package telemetry holds what can be counted and timed, and what is told of a request. catalogue.go names every metric;
+// the instruments behind them are plain atomics, and exporters read them through [Metrics.Families].
 //
 // Handles are bound once (a route at start, a model when it is loaded) and then updated without a map
 // lookup or an allocation. No label ever comes from a request: routes and status codes are closed sets,
@@ -44,6 +44,7 @@ type Metrics struct {
 	forgotten    *family[*Counter]
 	policies     *family[*Counter]
 	performance  performance
+	drift        drift
 
 	shadowEvents, shadowChanged *family[*Counter]
 	shadowShift                 *family[*Histogram]
@@ -62,72 +63,44 @@ type Options struct {
 
 // New makes the metrics of a process, all at zero.
 func New(o Options) *Metrics {
-	s := newShards(runtime.GOMAXPROCS(0))
-	counter := func() *Counter { return newCounter(s) }
-	upDown := func() *UpDown { return newUpDown(s) }
-	gauge := func() *Gauge { return new(Gauge) }
-	histogram := func(bounds []float64) func() *Histogram {
-		return func() *Histogram { return newHistogram(s, bounds) }
-	}
-	native := func(bounds []float64) func() *Histogram {
-		return func() *Histogram { return newNativeHistogram(s, bounds) }
-	}
+	k := newMaker(runtime.GOMAXPROCS(0))
 	m := &Metrics{
-		requests: newFamily("besra_requests_total", "Requests answered.",
-			CounterKind, counter, "route", "code"),
-		latency: newFamily("besra_request_seconds", "Time from a request's first byte in hand to its answer.",
-			HistogramKind, native(requestBounds()), "route"),
-		rows: newFamily("besra_rows_scored_total", "Rows that a model scored.",
-			CounterKind, counter, "model", "version"),
-		decisions: newFamily("besra_decisions_total", "Decisions made; a replayed answer is not counted again.",
-			CounterKind, counter, "model", "version", "decision"),
-		scores: newFamily("besra_score", "Scores given; a replayed answer is not counted again.",
-			HistogramKind, histogram(scoreBounds()), "model", "version"),
-		missing: newFamily("besra_features_missing_total", "Feature values that were missing.",
-			CounterKind, counter, "model", "feature"),
-		outOfBounds: newFamily("besra_features_out_of_bounds_total", "Feature values outside the bounds that the bundle declares.",
-			CounterKind, counter, "model", "feature"),
-		modelReady: newFamily("besra_model_ready", "1 while this version answers requests, else 0.",
-			GaugeKind, gauge, "model", "version"),
-		modelRefused: newFamily("besra_model_refused_total", "Versions that were found and not accepted.",
-			CounterKind, counter, "model", "reason"),
-		degraded: newFamily("besra_degraded_total", "Answers without a score that could be trusted.",
-			CounterKind, counter, "model", "version"),
-		forgotten: newFamily("besra_events_not_remembered_total", "Events that were scored and did not enter history.",
-			CounterKind, counter, "model", "reason"),
-		policies: newFamily("besra_policy_reloads_total", "Changes of a policy that were found, and whether they were taken.",
-			CounterKind, counter, "result"),
-		codes: newCodes(), now: o.Now,
+		requests:     k.counters("besra_requests_total"),
+		latency:      k.natives("besra_request_seconds", requestBounds()),
+		rows:         k.counters("besra_rows_scored_total"),
+		decisions:    k.counters("besra_decisions_total"),
+		scores:       k.histograms("besra_score", scoreBounds()),
+		missing:      k.counters("besra_features_missing_total"),
+		outOfBounds:  k.counters("besra_features_out_of_bounds_total"),
+		modelReady:   k.gauges("besra_model_ready"),
+		modelRefused: k.counters("besra_model_refused_total"),
+		degraded:     k.counters("besra_degraded_total"),
+		forgotten:    k.counters("besra_events_not_remembered_total"),
+		policies:     k.counters("besra_policy_reloads_total"),
+		codes:        newCodes(), now: o.Now,
 	}
 	if m.now == nil {
 		m.now = time.Now
 	}
-	inFlight := newFamily("besra_requests_in_flight", "Requests being answered now.", GaugeKind, upDown)
-	m.problems = newFamily("besra_problems_total", "Requests answered with a problem, by its code.", CounterKind, counter, "code")
-	m.loaded = newFamily("besra_model_loaded_timestamp_seconds", "When this version was read, in seconds since 1970.",
-		GaugeKind, gauge, "model", "version")
-	stages := newFamily("besra_stage_seconds", "Time that a request spent in each stage; that of the store lies within others.",
-		HistogramKind, native(stageBounds()), "stage")
-	build := newFamily("besra_build_info", "1; the labels tell which build this is.",
-		GaugeKind, gauge, "version", "revision", "go", "platform")
-
-	m.InFlight = inFlight.with()
+	m.InFlight = k.upDown("besra_requests_in_flight")
+	m.problems = k.counters("besra_problems_total")
+	m.loaded = k.gauges("besra_model_loaded_timestamp_seconds")
+	stages := k.natives("besra_stage_seconds", stageBounds())
 	for i := range m.stages {
 		m.stages[i] = stages.with(Stage(i).String())
 	}
+	build := k.gauges("besra_build_info")
 	build.with(o.Version, o.Revision, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH).Set(1)
-	m.families = []reader{
-		build, m.requests, m.latency, inFlight, m.problems, stages, m.rows, m.decisions, m.scores,
-		m.missing, m.outOfBounds, m.modelReady, m.loaded, m.modelRefused, m.degraded, m.forgotten, m.policies,
-	}
-	m.families = append(m.families, m.addState(counter, gauge, histogram(stageBounds()))...)
-	m.families = append(m.families, m.addShared(counter, gauge, histogram(stageBounds()))...)
-	m.families = append(m.families, m.addMemo(gauge)...)
-	m.families = append(m.families, m.addPerformance(gauge)...)
-	m.families = append(m.families, m.addAccess(counter, gauge)...)
-	m.families = append(m.families, m.addSLOs(counter, gauge)...)
-	m.families = append(m.families, m.addLog(counter, gauge)...)
-	m.families = append(m.families, m.addShadow(counter, histogram(shiftBounds()))...)
+	m.addState(k)
+	m.addShared(k)
+	m.addMemo(k)
+	m.addPerformance(k)
+	m.addAccess(k)
+	m.addSLOs(k)
+	m.addLog(k)
+	m.addShadow(k)
+	m.addDrift(k)
+	m.families = k.families()
 	m.Route(OtherRoute, NoPromise)
 	return m
 }
@@ -159,6 +132,9 @@ func scoreBounds() []float64 {
 
 // Stages times the stages of a request that has been answered.
 func (m *Metrics) Stages(t *Times) {
+	if Muted {
+		return
+	}
 	for i := range t.Laps {
 		if lap := &t.Laps[i]; lap.Times > 0 {
 			m.stages[i].ObserveDuration(lap.Busy)
@@ -266,6 +242,7 @@ func (m *Metrics) Forget(name, version string) {
 	m.loaded.drop(name, version)
 	m.degraded.drop(name, version)
 	m.performance.drop(name, version)
+	m.drift.drop(name, version)
 	for _, decision := range []string{"approve", "review", "decline"} {
 		m.decisions.drop(name, version, decision)
 	}

@@ -190,12 +190,11 @@ func (m *Metrics) Promise(o SLOOptions) {
 	}
 }
 
-func (m *Metrics) addSLOs(counter func() *Counter, gauge func() *Gauge) []reader {
-	m.objectives = newFamily("besra_slo_objective", "Share of requests that is promised to be good.", GaugeKind, gauge, "slo")
-	requests := newFamily("besra_slo_requests_total", "Requests that a promise is about, good and bad.", CounterKind, counter, "slo", "result")
-	left := newFamily("besra_slo_budget_remaining", "What is left of the budget of bad requests in 30 days, or since the start: 1 is all, below 0 it is overspent.",
-		GaugeKind, gauge, "slo")
-	rate := newFamily("besra_slo_burn_rate", "How fast the budget is spent: at 1 it lasts for 30 days.", GaugeKind, gauge, "slo", "window")
+func (m *Metrics) addSLOs(k *maker) {
+	m.objectives = k.gauges("besra_slo_objective")
+	requests := k.counters("besra_slo_requests_total")
+	left := k.gauges("besra_slo_budget_remaining")
+	rate := k.gauges("besra_slo_burn_rate")
 	for slo, name := range map[*SLO]string{&m.SLOs.Availability: "availability", &m.SLOs.Latency: "latency"} {
 		slo.Name = name
 		slo.good, slo.bad, slo.left = requests.with(name, "good"), requests.with(name, "bad"), left.with(name)
@@ -206,5 +205,4 @@ func (m *Metrics) addSLOs(counter func() *Counter, gauge func() *Gauge) []reader
 		}
 	}
 	m.Promise(SLOOptions{Availability: 0.999, Latency: 50 * time.Millisecond, LatencyShare: 0.99})
-	return []reader{m.objectives, requests, left, rate}
 }

@@ -41,58 +41,39 @@ type Labels struct {
 	Outcomes               *Gauge   // events of which the outcome is remembered
 }
 
-func (m *Metrics) addState(counter func() *Counter, gauge func() *Gauge, histogram func() *Histogram) []reader {
-	replay := newFamily("besra_replay_total", "Event ids that came, by what became of them.", CounterKind, counter, "result")
-	labels := newFamily("besra_labels_total", "Labels that came, by what they were about.", CounterKind, counter, "result")
-	families := []reader{replay, labels}
-	level := func(name, help string) *Gauge {
-		f := newFamily(name, help, GaugeKind, gauge)
-		families = append(families, f)
-		return f.with()
-	}
-	rising := func(name, help string) *Counter {
-		f := newFamily(name, help, CounterKind, counter)
-		families = append(families, f)
-		return f.with()
-	}
-	// These rise, too, but somebody else counts them.
-	counted := func(name, help string) *Gauge {
-		f := newFamily(name, help, CounterKind, gauge)
-		families = append(families, f)
-		return f.with()
-	}
+func (m *Metrics) addState(k *maker) {
+	replay := k.counters("besra_replay_total")
+	labels := k.counters("besra_labels_total")
 	m.Replay = Replay{
 		Miss: replay.with("miss"), Hit: replay.with("hit"), Joined: replay.with("joined"), Conflict: replay.with("conflict"),
 		Unguarded: replay.with("unguarded"), Overtaken: replay.with("overtaken"),
-		Answers: level("besra_replay_answers", "Answers held for events that come again."),
-		Bytes:   level("besra_replay_bytes", "Memory of the answers held for events that come again."),
-		TTL:     level("besra_replay_ttl_seconds", "How long an event that comes again is promised its first answer: replay.ttl."),
-		Horizon: level("besra_replay_horizon_seconds", "How long back an event that comes again is sure to get its first answer."),
-		Evicted: counted("besra_replay_evicted_early_total", "Answers dropped before replay.ttl for want of replay.bytes: an alarm."),
+		Answers: k.gauge("besra_replay_answers"),
+		Bytes:   k.gauge("besra_replay_bytes"),
+		TTL:     k.gauge("besra_replay_ttl_seconds"),
+		Horizon: k.gauge("besra_replay_horizon_seconds"),
+		Evicted: k.gauge("besra_replay_evicted_early_total"),
 	}
 	m.State = State{
-		Entities: level("besra_state_entities", "Entities whose history is held."),
-		Bytes:    level("besra_state_bytes", "Memory of the histories held."),
-		Idle:     counted("besra_state_idle_total", "Entities dropped because they were idle for longer than their longest window."),
-		Shed:     counted("besra_state_shed_total", "Entities dropped, oldest first, for want of state.bytes: an alarm."),
+		Entities: k.gauge("besra_state_entities"),
+		Bytes:    k.gauge("besra_state_bytes"),
+		Idle:     k.gauge("besra_state_idle_total"),
+		Shed:     k.gauge("besra_state_shed_total"),
 	}
-	written := newFamily("besra_journal_write_seconds", "Time to write records to the journal, and to sync them.", HistogramKind, histogram)
-	families = append(families, written)
+	written := k.histograms("besra_journal_write_seconds", stageBounds())
 	m.Journal = Journal{
-		Up:       level("besra_journal_up", "1 while the journal can be written or there is none, else 0: an alarm."),
-		Bytes:    level("besra_journal_bytes", "Journal and snapshots on disk."),
-		Failures: rising("besra_journal_failures_total", "Writes to the journal that failed: an alarm."),
-		Unsaved:  rising("besra_journal_unsaved_total", "Answers given that the journal could not hold (state.on_failure: continue)."),
-		Written:  rising("besra_journal_written_bytes_total", "Bytes written to the journal."),
-		Snapshot: level("besra_journal_snapshot_age_seconds", "Time since the last snapshot; 0 before the first."),
+		Up:       k.gauge("besra_journal_up"),
+		Bytes:    k.gauge("besra_journal_bytes"),
+		Failures: k.counter("besra_journal_failures_total"),
+		Unsaved:  k.counter("besra_journal_unsaved_total"),
+		Written:  k.counter("besra_journal_written_bytes_total"),
+		Snapshot: k.gauge("besra_journal_snapshot_age_seconds"),
 		Seconds:  written.with(),
 	}
 	m.Labels = Labels{
 		Known: labels.with("known"), Repeated: labels.with("repeated"), Early: labels.with("early"),
-		Waiting:  level("besra_labels_waiting", "Labels of events that have not come."),
-		Outcomes: level("besra_outcomes", "Scored events that wait for, or have, a label."),
+		Waiting:  k.gauge("besra_labels_waiting"),
+		Outcomes: k.gauge("besra_outcomes"),
 	}
-	return families
 }
 
 // Performance is how well one version of a model did on events of one age, from the newest event back.
@@ -106,19 +87,13 @@ type performance struct {
 	precision, recall, labelled, loss *family[*Gauge]
 }
 
-func (m *Metrics) addPerformance(gauge func() *Gauge) []reader {
+func (m *Metrics) addPerformance(k *maker) {
 	m.performance = performance{
-		precision: newFamily("besra_precision", "Share of fraud among labelled events that were reviewed or declined, by the events' age.",
-			GaugeKind, gauge, "model", "version", "age"),
-		recall: newFamily("besra_recall", "Share of labelled fraud that was reviewed or declined, by the events' age.",
-			GaugeKind, gauge, "model", "version", "age"),
-		labelled: newFamily("besra_labelled_share", "Share of events that have a label, by their age.",
-			GaugeKind, gauge, "model", "version", "age"),
-		loss: newFamily("besra_fraud_loss", "Loss of labelled fraud, caught and missed, by the events' age.",
-			GaugeKind, gauge, "model", "version", "age", "outcome"),
+		precision: k.gauges("besra_precision"),
+		recall:    k.gauges("besra_recall"),
+		labelled:  k.gauges("besra_labelled_share"),
+		loss:      k.gauges("besra_fraud_loss"),
 	}
-	p := &m.performance
-	return []reader{p.precision, p.recall, p.labelled, p.loss}
 }
 
 // Performance returns the handle of one version's performance on events of an age. The series of versions that

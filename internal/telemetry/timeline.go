@@ -66,12 +66,14 @@ const maxCalls = 8
 // Start empties the timeline of a request that begins.
 func (t *Timeline) Start(begun time.Time) {
 	t.Begun, t.calls = begun, 0
-	clear(t.Laps[:])
+	if !Muted {
+		clear(t.Laps[:])
+	}
 }
 
 // Now returns how long ago the request began.
 func (t *Timeline) Now() time.Duration {
-	if t == nil {
+	if t == nil || Muted {
 		return 0
 	}
 	return time.Since(t.Begun)
@@ -79,7 +81,7 @@ func (t *Timeline) Now() time.Duration {
 
 // Spent tells that the request was in a stage from then until now, and returns now: where the next stage begins.
 func (t *Timeline) Spent(s Stage, from time.Duration) (now time.Duration) {
-	if t == nil {
+	if t == nil || Muted {
 		return 0
 	}
 	now = time.Since(t.Begun)
@@ -99,7 +101,7 @@ func (l *Lap) add(from, to time.Duration) {
 // Called tells of a call of the shared store, made for the request. It may be called from several goroutines, until the
 // request is answered.
 func (t *Timeline) Called(use string, from, to time.Time, failed bool) {
-	if t == nil {
+	if t == nil || Muted {
 		return
 	}
 	c := Call{use, from.Sub(t.Begun), to.Sub(t.Begun), failed}

@@ -1,0 +1,136 @@
+//go:build linux
+
+// Command telemetry is the contest of telemetry: what besra serve spends to count, time and tell of requests of which
+// none is sampled, beside a besra that is built without all of that (-tags besra_muted), and beside an empty handler of
+// net/http. All are asked for scores by the same client, on the same cores, in turn: of 2,048 rows, and of payments, each
+// of which enters histories.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/besra-ml/besra/bench/internal/report"
+)
+
+type options struct {
+	cache       string
+	connections int
+	rounds      int
+	requests    int // of a round, for each contestant
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.cache, "cache", "../.cache/bench", "`directory` that telemetry.sh filled")
+	short := flag.Bool("short", false, "about half a minute: fewer rounds and requests")
+	flag.IntVar(&o.connections, "connections", 16, "connections of the closed loop")
+	flag.IntVar(&o.rounds, "rounds", 10, "rounds, each of all contestants in turn (-short: 3)")
+	flag.IntVar(&o.requests, "requests", 100_000, "requests of a round, for each contestant (-short: 20000)")
+	asJSON := flag.Bool("json", false, "write JSON instead of tables")
+	check := flag.Bool("check", false, "exit 3 when a target is missed")
+	flag.Parse()
+	if *short {
+		o.rounds, o.requests = min(o.rounds, 3), min(o.requests, 20_000)
+	}
+	r, err := run(o)
+	report.Exit("telemetry", r, err, *asJSON, *check)
+}
+
+func run(o options) (results, error) {
+	r := results{Machine: report.ThisMachine()}
+	if o.rounds < 1 || o.connections < 1 || o.requests < o.connections {
+		return r, errors.New("-rounds and -connections must be positive, -requests at least -connections")
+	}
+	c := newContest(o)
+	defer c.stop()
+	for round := range o.rounds {
+		fmt.Fprintf(os.Stderr, "telemetry: round %d of %d\n", round+1, o.rounds)
+		// New processes each time: where the memory of one lies is worth a microsecond, and would be in all rounds.
+		if err := c.prepare(); err != nil {
+			return r, err
+		}
+		for i := range c.all {
+			if err := c.all[(round+i)%len(c.all)].measure(o); err != nil {
+				return r, err
+			}
+		}
+		c.stop()
+	}
+	c.results(&r)
+	return r, nil
+}
+
+type results struct {
+	Machine report.Machine `json:"machine"`
+	Servers []server       `json:"servers"`
+	Shares  []share        `json:"shares"`
+}
+
+// A server is what a contestant spent, µs of processor time a request, in each round.
+type server struct {
+	What string    `json:"what"`
+	CPU  []float64 `json:"cpu"`
+}
+
+// A share is what telemetry costs, in per cent of what the empty handler costs.
+type share struct {
+	What   string        `json:"what"`
+	Micros float64       `json:"micros"` // median of the rounds' differences
+	Rounds []float64     `json:"rounds"`
+	Share  float64       `json:"share"` // their median
+	Target report.Target `json:"target"`
+}
+
+func (c *contest) results(r *results) {
+	for _, x := range c.all {
+		r.Servers = append(r.Servers, server{x.what, x.cpu})
+	}
+	for _, pair := range [][2]*contestant{{c.rows, c.mutedRows}, {c.events, c.mutedEvents}} {
+		s := share{What: pair[0].what, Target: report.Target{Value: 10, AtMost: true}}
+		var more []float64
+		for i := range pair[0].cpu {
+			more = append(more, pair[0].cpu[i]-pair[1].cpu[i])
+			s.Rounds = append(s.Rounds, 100*more[i]/c.empty.cpu[i])
+		}
+		s.Micros, s.Share = report.Median(more), report.Median(s.Rounds)
+		r.Shares = append(r.Shares, s)
+	}
+}
+
+// Missed reports whether a share is above its target.
+func (r results) Missed() bool {
+	for _, s := range r.Shares {
+		if !s.Target.Met(s.Share) {
+			return true
+		}
+	}
+	return false
+}
+
+// Print writes the results as tables.
+func (r results) Print(w io.Writer) error {
+	fmt.Fprintf(w, "Telemetry: besra serve with the demo's model, beside an empty net/http handler; one score a request, none of them sampled.\n%v\n\n", r.Machine)
+	table := [][]string{{"", "processor time a request", "rounds"}}
+	for _, s := range r.Servers {
+		table = append(table, []string{s.What, fmt.Sprintf("%.2f µs", report.Median(s.CPU)), fmt.Sprint(len(s.CPU))})
+	}
+	if err := report.Table(w, table); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	table = [][]string{{"what telemetry costs", "more than without", "of the empty handler's", "target"}}
+	for _, s := range r.Shares {
+		table = append(table, []string{
+			s.What, fmt.Sprintf("%+.2f µs", s.Micros), fmt.Sprintf("%+.1f %%", s.Share), s.Target.Says(s.Share, " %"),
+		})
+	}
+	if err := report.Table(w, table); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\nMedians of the rounds; shares are medians of the rounds' shares.")
+	return err
+}
