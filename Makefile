@@ -109,6 +109,10 @@ openapi: build ## hold a running server against its own OpenAPI document (needs 
 clients: ## have curl, h2load, Python, Java, Go and a browser ask a running server, over TLS, with keys and certificates
 	@GO=$(GO) PYTHON=$(PYTHON) .ci/clients
 
+.PHONY: monitoring
+monitoring: build ## serve the demo under load, with a Prometheus that looks at it (Debian: prometheus)
+	@.ci/monitoring bin/besra
+
 .PHONY: bench bench-builds
 bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows, sharing, admission, overload (docs/benchmarks.md)
 	bench/engine.sh

@@ -11,9 +11,7 @@ import (
 )
 
 // awaited are metrics that are on their way.
-var awaited = map[string]bool{
-	"besra_drift_psi": true, "besra_score_drift_psi": true, "besra_drift_rows": true, "besra_traces_total": true,
-}
+var awaited = map[string]bool{"besra_traces_total": true}
 
 func asksAwaited(expr string) bool {
 	for name := range awaited {
