@@ -114,12 +114,13 @@ monitoring: build ## serve the demo under load, with a Prometheus that looks at 
 	@.ci/monitoring bin/besra
 
 .PHONY: bench bench-builds
-bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows, sharing, admission, overload (docs/benchmarks.md)
+bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows, sharing, admission, telemetry, overload (docs/benchmarks.md)
 	bench/engine.sh
 	bench/server.sh
 	bench/events.sh
 	bench/shared.sh
 	bench/admission.sh
+	bench/telemetry.sh
 	bench/overload.sh
 	bench/overload.sh -server besra -random -greedy=false
 .PHONY: pgo

@@ -109,9 +109,11 @@ func (c *contest) prepare() (err error) {
 }
 
 // stop ends the servers.
-func (c *contest) stop() {
+func (c *contest) stop() { c.stopAllBut(nil) }
+
+func (c *contest) stopAllBut(one *contestant) {
 	for _, x := range c.all {
-		if x.server != nil {
+		if x.server != nil && x != one {
 			x.server.Stop()
 			x.server = nil
 		}

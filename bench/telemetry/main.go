@@ -40,8 +40,8 @@ func main() {
 	report.Exit("telemetry", r, err, *asJSON, *check)
 }
 
-func run(o options) (results, error) {
-	r := results{Machine: report.ThisMachine()}
+func run(o options) (r results, err error) {
+	r.Machine = report.ThisMachine()
 	if o.rounds < 1 || o.connections < 1 || o.requests < o.connections {
 		return r, errors.New("-rounds and -connections must be positive, -requests at least -connections")
 	}
@@ -58,6 +58,12 @@ func run(o options) (results, error) {
 				return r, err
 			}
 		}
+		if round == o.rounds-1 {
+			c.stopAllBut(c.rows)
+			if r.Percentiles, err = percentiles(c.rows, o); err != nil {
+				return r, err
+			}
+		}
 		c.stop()
 	}
 	c.results(&r)
@@ -68,6 +74,8 @@ type results struct {
 	Machine report.Machine `json:"machine"`
 	Servers []server       `json:"servers"`
 	Shares  []share        `json:"shares"`
+
+	Percentiles []percentile `json:"percentiles"`
 }
 
 // A server is what a contestant spent, µs of processor time a request, in each round.
@@ -101,10 +109,15 @@ func (c *contest) results(r *results) {
 	}
 }
 
-// Missed reports whether a share is above its target.
+// Missed reports whether a share or a difference is above its target.
 func (r results) Missed() bool {
 	for _, s := range r.Shares {
 		if !s.Target.Met(s.Share) {
+			return true
+		}
+	}
+	for _, p := range r.Percentiles {
+		if !p.Target.Met(float64(p.Apart)) {
 			return true
 		}
 	}
@@ -126,6 +139,17 @@ func (r results) Print(w io.Writer) error {
 	for _, s := range r.Shares {
 		table = append(table, []string{
 			s.What, fmt.Sprintf("%+.2f µs", s.Micros), fmt.Sprintf("%+.1f %%", s.Share), s.Target.Says(s.Share, " %"),
+		})
+	}
+	if err := report.Table(w, table); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	table = [][]string{{"a third of its load", "the client's", "besra's own", "buckets apart", "target"}}
+	for _, p := range r.Percentiles {
+		table = append(table, []string{
+			p.What, fmt.Sprintf("%.0f µs", p.Client.Seconds()*1e6), fmt.Sprintf("≤ %.0f µs", p.Bound*1e6), fmt.Sprint(p.Apart),
+			p.Target.Says(float64(p.Apart), ""),
 		})
 	}
 	if err := report.Table(w, table); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/besra-ml/besra/internal/app"
@@ -10,6 +11,8 @@ import (
 	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/store/valkey/iam"
 	"github.com/besra-ml/besra/internal/telemetry"
+	"github.com/besra-ml/besra/internal/telemetry/emf"
+	"github.com/besra-ml/besra/internal/telemetry/otlp"
 	"github.com/besra-ml/besra/internal/telemetry/prometheus"
 	"github.com/besra-ml/besra/models"
 )
@@ -19,9 +22,25 @@ func backends() app.Backends {
 	return app.Backends{
 		Exporter: func(m *telemetry.Metrics) http.Handler { return prometheus.Handler(m) },
 		Shared:   shared{},
+		Tracer:   tracer,
+		EMF:      emitter,
 		Demo:     models.Demo(),
 		Build:    telemetry.Options{Version: buildVersion()},
 	}
+}
+
+func tracer(o app.TracerOptions) (app.Tracer, error) {
+	return otlp.New(otlp.Options{
+		Endpoint: o.Endpoint, Headers: o.Headers, TLS: o.TLS, Sample: o.Sample, Slow: o.Slow,
+		Service: o.Service, Version: buildVersion(), Store: o.Store, Metrics: o.Metrics, Log: o.Log,
+	})
+}
+
+// emitter writes to stdout, where nothing else is written while besra serves.
+func emitter(o app.EmitterOptions) (app.Emitter, error) {
+	return emf.New(emf.Options{
+		Namespace: o.Namespace, Service: o.Service, Every: o.Every, Metrics: o.Metrics, Out: os.Stdout, Log: o.Log,
+	})
 }
 
 // shared is Valkey, or what speaks its protocol.

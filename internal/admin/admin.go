@@ -63,6 +63,7 @@ type Options struct {
 	Keys    func() any         // API keys as JSON shows them; nil: there are none
 	Named   bool               // requests must name this machine by an address or as localhost: see namesHere
 	Actions *telemetry.Counter // of changes that were made
+	Flight  *Flight            // nil: nothing is recorded
 	Log     *slog.Logger
 }
 

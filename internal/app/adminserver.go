@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,19 +17,30 @@ import (
 	"github.com/besra-ml/besra/internal/identity"
 )
 
-// operators is the route of the door for operators, in metrics.
-const operators = "/admin/v1"
+// The routes of the doors for operators, in metrics.
+const (
+	operators = "/admin/v1"
+	debugging = "/debug"
+)
 
 // adminHandler returns the door for operators at l.
 func (a *App) adminHandler(l net.Listener) http.Handler {
 	o := admin.Options{
-		Models: a, Actions: a.metrics.Access.AdminActions, Log: a.log,
+		Models: a, Actions: a.metrics.Access.AdminActions, Flight: a.flight, Log: a.log,
 		Named: !a.config.Auth.On() && !a.config.Insecure && loopback(l),
 	}
 	if keys := a.access.keys; keys != nil {
 		o.Keys = func() any { return auth.ListOf(keys.Keys().Entries(), time.Now()) }
 	}
-	return a.gateway.Guard(operators, identity.Admin, admin.Handler(o))
+	doors := a.gateway.Guard(operators, identity.Admin, admin.Handler(o))
+	debug := a.gateway.Guard(debugging, identity.Admin, admin.Debug(o))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, debugging+"/") {
+			debug.ServeHTTP(w, r)
+			return
+		}
+		doors.ServeHTTP(w, r)
+	})
 }
 
 // listenAdmin opens the address of the door for operators; nil: there is none. The default address is given up when

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/besra-ml/besra/api"
+	"github.com/besra-ml/besra/internal/admin"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/gateway"
 	"github.com/besra-ml/besra/internal/history"
@@ -28,6 +29,8 @@ import (
 type Backends struct {
 	Exporter func(*telemetry.Metrics) http.Handler // serves GET /metrics
 	Shared   SharedStore                           // the store that processes share; nil: this binary has none
+	Tracer   func(TracerOptions) (Tracer, error)   // tells a collector of requests; nil: this binary has none
+	EMF      func(EmitterOptions) (Emitter, error) // writes metrics into a log; nil: likewise
 	Demo     fs.FS                                 // the bundle that is served when no model is named
 	Build    telemetry.Options
 }
@@ -59,6 +62,9 @@ type App struct {
 
 	recent  *telemetry.Recent
 	tellers []telemetry.Teller // of requests
+	tracer  Tracer             // nil: no traces are kept
+	emitter Emitter            // nil: metrics are written nowhere
+	flight  *admin.Flight      // nil: it is not recorded
 
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
@@ -111,7 +117,12 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	if err := a.openMemo(); err != nil {
 		return nil, err
 	}
-	a.openTold()
+	if err := a.openTold(b); err != nil {
+		return nil, err
+	}
+	if c.Flight > 0 {
+		a.flight = admin.NewFlight(c.Flight, log)
+	}
 	a.gateway = gateway.New(gateway.Options{
 		Registry:      a.models,
 		Hasher:        a.hasher,

@@ -28,6 +28,10 @@ type Config struct {
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
 	Log             LogConfig
+	Service         string // what it is called where several are seen
+	Traces          TracesConfig
+	EMF             EMFConfig
+	Flight          time.Duration // of which a recording is kept; 0: none is
 	SLO             SLOConfig
 }
 
@@ -142,6 +146,21 @@ type LogConfig struct {
 	Entities []string // fields of events whose keyed hashes are logged, too
 }
 
+// TracesConfig says which requests' traces are kept, and where they go.
+type TracesConfig struct {
+	Endpoint    string        // URL of the collector; "": none are
+	Sample      float64       // share of requests
+	Slow        time.Duration // what takes longer is kept, too
+	HeadersFile string        // for the collector, such as a key
+	CA          string        // who signs its certificate; "": the system's authorities
+}
+
+// EMFConfig says how metrics are written for CloudWatch.
+type EMFConfig struct {
+	Namespace string // "": they are not
+	Interval  time.Duration
+}
+
 // SLOConfig says what is promised to clients.
 type SLOConfig struct {
 	Availability float64       // share of requests that do not fail on our side
@@ -174,8 +193,11 @@ func Defaults() Config {
 			Header: 5 * time.Second, Body: 10 * time.Second, Answer: 20 * time.Second,
 			Idle: 2 * time.Minute, Drain: 25 * time.Second,
 		},
-		Log: LogConfig{Level: "info", Sample: 0.01, Rate: 100},
-		SLO: SLOConfig{Availability: 0.999, Latency: 50 * time.Millisecond, LatencyShare: 0.99},
+		Log:     LogConfig{Level: "info", Sample: 0.01, Rate: 100},
+		Service: "besra",
+		Traces:  TracesConfig{Sample: 0.01, Slow: 50 * time.Millisecond},
+		EMF:     EMFConfig{Interval: time.Minute},
+		SLO:     SLOConfig{Availability: 0.999, Latency: 50 * time.Millisecond, LatencyShare: 0.99},
 	}
 }
 
@@ -259,6 +281,15 @@ func (c *Config) Settings() []Setting {
 		{"log.sample", share(&c.Log.Sample), "`share` of requests that went well and get a line, too, 0 to 1; those that went wrong all do"},
 		{"log.rate", count(&c.Log.Rate), "most lines a second about requests, a `number`; those beyond are counted"},
 		{"log.entities", texts(&c.Log.Entities), "`list` of events' fields whose keyed hashes stand in the lines of their requests: [card]"},
+		{"service", text(&c.Service), "`name` of this service in traces and EMF metrics"},
+		{"traces.endpoint", text(&c.Traces.Endpoint), "`URL` of a collector that takes traces by OTLP over HTTP: http://localhost:4318; empty: none are kept"},
+		{"traces.sample", share(&c.Traces.Sample), "`share` of requests whose traces are kept where the client has not decided, 0 to 1"},
+		{"traces.slow", duration(&c.Traces.Slow), "`time` beyond which a request's trace is kept, whoever decided; those of failed and degraded ones are, too"},
+		{"traces.headers_file", text(&c.Traces.HeadersFile), "`file` of headers for the collector, one a line, such as a key; it is read each time"},
+		{"traces.ca", text(&c.Traces.CA), "`file` of the authorities that sign the collector's certificate, PEM (default: the system's)"},
+		{"emf.namespace", text(&c.EMF.Namespace), "`namespace` in CloudWatch; with it metrics are written to stdout in the Embedded Metric Format"},
+		{"emf.interval", duration(&c.EMF.Interval), "`time` from one writing of metrics to the next"},
+		{"flight", duration0(&c.Flight), "`time` of which what the runtime does is kept, for GET /debug/flight of the admin listener; 0s: none"},
 		{"slo.availability", portion(&c.SLO.Availability), "`share` of requests that is promised not to fail on this side, below 1"},
 		{"slo.latency", duration(&c.SLO.Latency), "`time` within which scores are promised to be answered"},
 		{"slo.latency_share", portion(&c.SLO.LatencyShare), "`share` of scores that this is promised for, below 1"},

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/drift"
+	"github.com/besra-ml/besra/internal/identity"
 )
 
 // A driftStatus is what the status says of a model's drift.
@@ -196,6 +199,26 @@ func TestAnotherVersionIsWatchedAnew(t *testing.T) {
 	}
 	if s.page()[series] != "NaN" {
 		t.Errorf("loaded again, %s is %q", series, s.page()[series])
+	}
+}
+
+func TestDriftIsToldToWhoSeesTheModelOfAllTenants(t *testing.T) {
+	t.Parallel()
+	g := guard(t, nil)
+	for _, c := range []struct {
+		who  auth.Entry
+		told bool
+	}{
+		{auth.Entry{Name: "free", Scopes: identity.All}, true},
+		{auth.Entry{Name: "fraud", Scopes: identity.All, Models: []string{"fraud"}}, true},
+		{auth.Entry{Name: "abuse", Scopes: identity.All, Models: []string{"abuse"}}, false},
+		{auth.Entry{Name: "eu", Scopes: identity.All, Tenant: "eu"}, false},
+	} {
+		key, _ := g.create(t, c.who)
+		status, _, body := g.ask(http.MethodGet, "/v1/status", "", "X-API-Key", key)
+		if status != http.StatusOK || strings.Contains(body, `"reference_rows"`) != c.told || strings.Contains(body, `"drift":[]`) == c.told {
+			t.Errorf("%s: %d %s", c.who.Name, status, body)
+		}
 	}
 }
 

@@ -40,16 +40,16 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	}
 	admins, err := a.listenAdmin(ctx)
 	if err != nil {
-		return errors.Join(err, l.Close(), a.closeState())
+		return errors.Join(err, l.Close(), a.close())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(a.front(l)) }()
 	beside, failed := a.beside(ctx, admins)
 	select {
 	case err := <-ended:
-		return errors.Join(fmt.Errorf("serve %s: %w", l.Addr(), err), beside(), a.closeState())
+		return errors.Join(fmt.Errorf("serve %s: %w", l.Addr(), err), beside(), a.close())
 	case err := <-failed:
-		return errors.Join(err, s.Close(), beside(), a.closeState())
+		return errors.Join(err, s.Close(), beside(), a.close())
 	case <-ctx.Done():
 	}
 	a.log.Info("stopping", "in_flight", a.metrics.InFlight.Value())
@@ -61,7 +61,14 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	}
 	time.Sleep(min(grace, t.Drain))
 	unused.close()
-	return errors.Join(err, a.shutdown(context.WithoutCancel(ctx), s), beside(), a.closeState())
+	return errors.Join(err, a.shutdown(context.WithoutCancel(ctx), s), beside(), a.close())
+}
+
+// close writes what is left to write, and sends what is left to send.
+func (a *App) close() error {
+	err := a.closeState()
+	a.closeTold()
+	return err
 }
 
 // beside does what goes on beside serving, until ctx ends: first what is remembered is recovered, then it is
@@ -106,6 +113,12 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	a.access.watch(ctx, &team)
 	if a.shadow != nil {
 		team.Go(func() { a.shadow.Run(ctx) })
+	}
+	if a.emitter != nil {
+		team.Go(func() { a.emitter.Run(ctx) })
+	}
+	if a.flight != nil {
+		team.Go(func() { a.flight.Run(ctx) })
 	}
 	stopAdmin := a.serveAdmin(admins)
 	return func() error {

@@ -82,15 +82,22 @@ func (c ValkeyConfig) tls() (*tls.Config, error) {
 	if c.CA == "" {
 		return t, nil
 	}
-	pem, err := os.ReadFile(c.CA)
+	var err error
+	t.RootCAs, err = readAuthorities("valkey.ca", c.CA)
+	return t, err
+}
+
+// readAuthorities reads a setting's file of certificates, PEM.
+func readAuthorities(setting, file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("valkey.ca: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
-	t.RootCAs = x509.NewCertPool()
-	if !t.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("valkey.ca: %s has no certificate", c.CA)
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: %s has no certificate", setting, file)
 	}
-	return t, nil
+	return pool, nil
 }
 
 // readPassword reads a password, which is all of a file but the end of its last line.

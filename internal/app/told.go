@@ -1,13 +1,45 @@
 package app
 
 import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-// openTold makes those who are told of requests, in the order in which they are.
-func (a *App) openTold() {
+// A Tracer tells a collector of requests.
+type Tracer interface {
+	telemetry.Teller
+
+	// Flush sends what is kept, as before a process is frozen.
+	Flush(ctx context.Context) error
+
+	// Close sends what is kept and ends. What cannot be sent until ctx ends is lost.
+	Close(ctx context.Context) error
+}
+
+// TracerOptions is what a Tracer is made of.
+type TracerOptions struct {
+	TracesConfig
+	Service string
+	Headers func() (http.Header, error) // for each request to the collector
+	TLS     *tls.Config                 // nil: the system's authorities
+	Store   func() string               // the name of the server that processes share: valkey or redis; "": none
+	Metrics *telemetry.Traces
+	Log     *slog.Logger
+}
+
+// openTold makes those who are told of requests, in the order in which they are: the tracer first, since it gives a
+// request the trace that others tell of.
+func (a *App) openTold(b Backends) error {
 	c := a.config
 	a.metrics.Promise(telemetry.SLOOptions{
 		Availability: c.SLO.Availability, Latency: c.SLO.Latency, LatencyShare: c.SLO.LatencyShare,
@@ -15,7 +47,7 @@ func (a *App) openTold() {
 	a.metrics.SLOs.Measure(time.Now())
 	a.recent = telemetry.NewRecent(time.Now)
 	if telemetry.Muted {
-		return
+		return nil
 	}
 	a.tellers = []telemetry.Teller{
 		a.recent,
@@ -23,4 +55,97 @@ func (a *App) openTold() {
 			Log: a.log, Sample: c.Log.Sample, Most: int(c.Log.Rate), Dropped: a.metrics.Log.Dropped, Now: time.Now,
 		}),
 	}
+	if err := a.openEMF(b.EMF); err != nil {
+		return err
+	}
+	if err := a.openTracer(b.Tracer); err != nil || a.tracer == nil {
+		return err
+	}
+	a.tellers = append([]telemetry.Teller{a.tracer}, a.tellers...)
+	return nil
+}
+
+func (a *App) openTracer(kind func(TracerOptions) (Tracer, error)) (err error) {
+	c := a.config.Traces
+	if c.Endpoint == "" {
+		return nil
+	}
+	if kind == nil {
+		return errors.New("traces.endpoint: this binary has no tracer")
+	}
+	o := TracerOptions{TracesConfig: c, Service: a.config.Service, Store: a.storeName, Metrics: &a.metrics.Traces, Log: a.log}
+	if c.CA != "" {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		if o.TLS.RootCAs, err = readAuthorities("traces.ca", c.CA); err != nil {
+			return err
+		}
+	}
+	if c.HeadersFile != "" {
+		o.Headers = func() (http.Header, error) { return readHeaders(c.HeadersFile) }
+		if _, err := o.Headers(); err != nil {
+			return err
+		}
+	}
+	if a.tracer, err = kind(o); err != nil {
+		return fmt.Errorf("traces.endpoint: %w", err)
+	}
+	return nil
+}
+
+// storeName names the server that processes share, in lower case.
+func (a *App) storeName() string {
+	if a.shared == nil {
+		return ""
+	}
+	name, _, _ := strings.Cut(a.shared.Status().Server, " ")
+	return strings.ToLower(name)
+}
+
+// readHeaders reads a file of headers, such as "Authorization: Bearer …", one a line. Errors tell no values.
+func readHeaders(file string) (http.Header, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("traces.headers_file: %w", err)
+	}
+	headers := http.Header{}
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		name, value, ok := strings.Cut(string(line), ":")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") {
+			return nil, fmt.Errorf("traces.headers_file: %s:%d: want a name, a colon and a value", file, n)
+		}
+		headers.Add(name, strings.TrimSpace(value))
+	}
+	return headers, nil
+}
+
+// Flush sends and writes what is kept of traces and metrics, as before a process is frozen. An error says what is still
+// kept.
+func (a *App) Flush(ctx context.Context) error {
+	var errs []error
+	if a.tracer != nil {
+		errs = append(errs, a.tracer.Flush(ctx))
+	}
+	if a.emitter != nil {
+		errs = append(errs, a.emitter.Flush())
+	}
+	return errors.Join(errs...)
+}
+
+// closeTime is how long a collector is waited for in the end.
+const closeTime = 5 * time.Second
+
+// closeTold sends what is left to send. That it cannot is for the log to tell: besra ends well all the same.
+func (a *App) closeTold() {
+	if a.tracer == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), min(closeTime, a.config.Timeouts.Drain))
+	defer cancel()
+	_ = a.tracer.Close(ctx)
 }

@@ -100,6 +100,20 @@ func (v durationValue) String() string {
 	return formatDuration(*v.p)
 }
 
+// duration0 is a duration that may be none.
+func duration0(p *time.Duration) duration0Value { return duration0Value{durationValue{p}} }
+
+type duration0Value struct{ durationValue }
+
+func (v duration0Value) Set(s string) error {
+	d, err := ParseDuration(s)
+	if err != nil || d < 0 {
+		return errors.New("want a time such as 5s, or 0s")
+	}
+	*v.p = d
+	return nil
+}
+
 // ParseDuration is time.ParseDuration with whole days: 7d.
 func ParseDuration(s string) (time.Duration, error) {
 	days, ok := strings.CutSuffix(s, "d")

@@ -146,22 +146,21 @@ const (
 
 // String returns what the bin holds, for people.
 func (b *Bin) String() string {
-	switch b.Kind {
-	case Missing:
-		return "missing"
-	case Zero:
-		return "0"
-	case Other:
-		return "other"
-	case Named:
-		return b.Category
-	}
+	low, high := math.IsInf(b.From, -1), math.IsInf(b.To, 1)
 	switch {
-	case math.IsInf(b.From, -1) && math.IsInf(b.To, 1):
+	case b.Kind == Missing:
+		return "missing"
+	case b.Kind == Zero:
+		return "0"
+	case b.Kind == Other:
+		return "other"
+	case b.Kind == Named:
+		return b.Category
+	case low && high:
 		return "any"
-	case math.IsInf(b.From, -1):
+	case low:
 		return fmt.Sprintf("below %v", b.To)
-	case math.IsInf(b.To, 1):
+	case high:
 		return fmt.Sprintf("from %v", b.From)
 	}
 	return fmt.Sprintf("%v to %v", b.From, b.To)

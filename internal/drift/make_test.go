@@ -119,8 +119,13 @@ func TestRoundingDoesNotMoveAValue(t *testing.T) {
 
 func TestEdgesAreShortDecimals(t *testing.T) {
 	for _, c := range []struct{ low, high, want float64 }{
-		{0.1, 0.9, 0.5}, {8.81, 8.82, 8.815}, {-3, -2, -2.5}, {999, 1001, 1000}, {1e300, 1.6e300, 1.3e300},
-		{-math.MaxFloat64, math.MaxFloat64, 0}, {1, math.Nextafter(1, 2), math.Nextafter(1, 2)},
+		{0.1, 0.9, 0.5},
+		{8.81, 8.82, 8.815},
+		{-3, -2, -2.5},
+		{999, 1001, 1000},
+		{1e300, 1.6e300, 1.3e300},
+		{-math.MaxFloat64, math.MaxFloat64, 0},
+		{1, math.Nextafter(1, 2), math.Nextafter(1, 2)},
 	} {
 		if got := between(c.low, c.high); got != c.want {
 			t.Errorf("between %v and %v: %v, want %v", c.low, c.high, got, c.want)

@@ -166,12 +166,16 @@ func (s *replayed) next(ctx context.Context, b *Batch, i, j int) error {
 
 // finishAll keeps the answers of the events from i up to j.
 func (s *replayed) finishAll(ctx context.Context, b *Batch, i, j int, passed bool) {
+	lasting := context.Background() // others wait for the answers, whoever has hung up
+	if s.far {
+		lasting = context.WithoutCancel(ctx) // which is told what the store takes
+	}
 	if s.far && j-i > 1 {
-		s.finishTogether(ctx, b, i, j, passed)
+		s.finishTogether(ctx, lasting, b, i, j, passed)
 		return
 	}
 	for k := i; k < j; k++ {
-		if e := &b.Events[k]; !s.finish(e, passed) {
+		if e := &b.Events[k]; !s.finish(lasting, e, passed) {
 			s.overtaken(ctx, b, e)
 		}
 	}
@@ -179,12 +183,11 @@ func (s *replayed) finishAll(ctx context.Context, b *Batch, i, j int, passed boo
 
 // finish keeps the answer of an event that was claimed, or lets others try. false: another has answered it, or is
 // about to.
-func (s *replayed) finish(e *Event, passed bool) bool {
+func (s *replayed) finish(ctx context.Context, e *Event, passed bool) bool {
 	if !e.claimed || e.later {
 		return true
 	}
 	e.claimed = false
-	ctx := context.Background() // others wait for it, whoever has hung up
 	if !passed || e.Refused != nil || e.Result.Degraded || e.Answer == nil {
 		_ = s.store.Abandon(ctx, e.Key, e.Digest)
 		return true

@@ -59,9 +59,9 @@ func (s *replayed) claimTogether(ctx context.Context, b *Batch) (waiting int) {
 }
 
 // finishTogether is finishAll for a store that is far.
-func (s *replayed) finishTogether(ctx context.Context, b *Batch, i, j int, passed bool) {
+func (s *replayed) finishTogether(ctx, lasting context.Context, b *Batch, i, j int, passed bool) {
 	late := make([]bool, j-i)
-	sideBySide(j-i, func(k int) { late[k] = !s.finish(&b.Events[i+k], passed) })
+	sideBySide(j-i, func(k int) { late[k] = !s.finish(lasting, &b.Events[i+k], passed) })
 	for k, is := range late {
 		if is {
 			s.overtaken(ctx, b, &b.Events[i+k])

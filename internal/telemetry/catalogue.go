@@ -94,6 +94,7 @@ func catalogue() []definition {
 		{"besra_slo_burn_rate", GaugeKind, labels("slo", "window"), "How fast the budget is spent: at 1 it lasts for 30 days."},
 		// what is told
 		{"besra_log_lines_dropped_total", CounterKind, labels(), "Lines about requests that log.rate left no room for."},
+		{"besra_traces_total", CounterKind, labels("result"), "Requests whose traces are kept, and how many of these were sent and lost; the others are under way."},
 		{"besra_tls_certificate_expiry_timestamp_seconds", GaugeKind, labels(), "When the server's certificate ends, in seconds since 1970; 0: there is none."},
 		// challengers
 		{"besra_shadow_events_total", CounterKind, labels("model", "version", "result"), "Events for a challenger, by what became of them."},

@@ -22,6 +22,7 @@ type Metrics struct {
 	Journal  Journal
 	Labels   Labels
 	Access   Access
+	Traces   Traces
 	Log      Log
 	TLS      TLS
 
@@ -98,6 +99,7 @@ func New(o Options) *Metrics {
 	m.addAccess(k)
 	m.addSLOs(k)
 	m.addLog(k)
+	m.addTraces(k)
 	m.addShadow(k)
 	m.addDrift(k)
 	m.families = k.families()

@@ -68,6 +68,8 @@ const (
 	useMemo
 )
 
+func (u use) String() string { return [...]string{"state", "replay", "limits", "memo"}[u] }
+
 // down returns what callers are told of a call that failed.
 func down(err error) error {
 	if err == nil || errors.Is(err, store.ErrDown) {
@@ -106,6 +108,8 @@ func calls[T any](ctx context.Context, l *link, u use, f func(context.Context, v
 	cancel()
 	took := time.Since(begun)
 	m.Seconds.ObserveDuration(took)
+	// Whoever has a context with a timeline waits for the call: what may outlive a request is asked with one of its own.
+	telemetry.TimelineOf(ctx).Called(u.String(), begun, begun.Add(took), err != nil && !valkey.IsValkeyNil(err))
 	if err == nil || valkey.IsValkeyNil(err) {
 		if l.failed.Load() != 0 {
 			l.failed.Store(0)
