@@ -56,7 +56,7 @@ func TestAlarms(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				s := &scene{t, prometheus, "besra-" + name, map[string]bool{}}
 				fault(s)
-				s.ends()
+				s.onlyMeant()
 			})
 		})
 	}
@@ -147,7 +147,7 @@ func modelsNotRight(s *scene) {
 
 func tooMuch(s *scene) {
 	proxy := valkeytest.NewProxy(s.t, valkeytest.Start(s.t).Addr())
-	p := s.start(shared(s.t, proxy.Addr(), "--limits-concurrency", "2")...)
+	p := s.start(shared(s.t, proxy.Addr(), "--limits-concurrency", "4")...)
 	play(s.t, 20, func(n int) { p.Post("/v1/score", payment(n, 20)) })
 	s.healthy()
 	proxy.Delay(200 * time.Millisecond)

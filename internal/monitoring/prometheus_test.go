@@ -105,7 +105,7 @@ func startPrometheus(t testing.TB, dir, ca string, every time.Duration) *prometh
 		t.Fatal(err)
 	}
 
-	cmd := exec.Command(program, args...) //nolint:noctx // it lives until the test ends
+	cmd := exec.Command(program, args...)
 	cmd.Stderr, cmd.Stdout = p, p
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

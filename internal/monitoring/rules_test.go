@@ -133,7 +133,7 @@ func TestAlarmsHaveTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	raised := map[string][]string{} // severities
-	var story = map[string]string{} // of each alarm: - nothing, ! raised
+	story := map[string]string{}    // of each alarm: - nothing, ! raised
 	for _, path := range paths {
 		var f tests
 		text, err := os.ReadFile(path)

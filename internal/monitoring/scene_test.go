@@ -102,15 +102,15 @@ func (s *scene) until(what string, holds func() error) {
 	}
 }
 
-// healthy lets time go by in health.
+// healthy lets time go by in health, which raises no alarm.
 func (s *scene) healthy() {
 	s.t.Helper()
 	time.Sleep(3 * time.Second)
-	s.t.Logf("meanwhile: %q", s.raised())
+	s.onlyMeant()
 }
 
-// ends checks that none was ever raised but those that were meant.
-func (s *scene) ends() {
+// onlyMeant checks that no alarm was ever raised but those that were meant.
+func (s *scene) onlyMeant() {
 	s.t.Helper()
 	samples, err := s.prometheus.query(`count_over_time(ALERTS{alertstate="firing", job="` + s.job + `"}[1h])`)
 	if err != nil {
