@@ -1,9 +1,12 @@
 package app
 
 import (
+	"compress/gzip"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,16 +17,24 @@ import (
 )
 
 // TestNothingThatIsAskedIsTold sends words that nobody else would say through every door, as values, names, ids, paths,
-// headers and credentials, well and badly formed, and looks for them in all that is told: the log, metrics, status, the
-// models' pages, and the files of state.dir.
+// headers and credentials, well and badly formed, and looks for them in all that is told: the log, traces, metrics, EMF
+// lines, status, the models' pages, and the files of state.dir.
 func TestNothingThatIsAskedIsTold(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
 	var log lockedBuffer
 	keys := &keyed{file: &auth.File{Path: filepath.Join(t.TempDir(), "keys.yaml")}}
 	key, _ := keys.create(t, auth.Entry{Name: "all", Scopes: identity.All})
-	s := startLogged(t, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(c *Config) {
+	var traces, metrics stdout
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if packed, err := gzip.NewReader(r.Body); err == nil {
+			_, _ = io.Copy(&traces, packed)
+		}
+	}))
+	defer collector.Close()
+	s := startWith(t, telling(&metrics), slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(c *Config) {
 		c.Auth.Keys, c.State.Dir = keys.file.Path, state
+		c.Traces.Endpoint, c.Traces.Sample, c.EMF.Namespace = collector.URL, 1, "besra"
 		c.Log.Sample, c.Log.Rate = 1, 1<<20
 	})
 
@@ -87,7 +98,7 @@ func TestNothingThatIsAskedIsTold(t *testing.T) {
 	if err := s.ended(); err != nil {
 		t.Fatal(err)
 	}
-	told["the log"] = log.String()
+	told["the log"], told["traces"], told["EMF"] = log.String(), traces.String(), metrics.String()
 	err := filepath.WalkDir(state, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -109,7 +120,7 @@ func TestNothingThatIsAskedIsTold(t *testing.T) {
 	if n := strings.Count(told["the log"], `"msg":"request"`); n < 400 {
 		t.Errorf("only %d requests are in the log", n)
 	}
-	if len(told) < 9 {
-		t.Errorf("%d outputs, without the journal: %d bytes of log", len(told), len(told["the log"]))
+	if len(told) < 11 || !strings.Contains(told["traces"], "POST /v1/score") || !strings.Contains(told["EMF"], "Requests") {
+		t.Errorf("%d outputs: %d bytes of traces, EMF %s", len(told), len(told["traces"]), told["EMF"])
 	}
 }

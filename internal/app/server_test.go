@@ -82,13 +82,21 @@ func start(t *testing.T, change func(*Config), paths ...string) *server {
 
 func startLogged(t *testing.T, log *slog.Logger, change func(*Config), paths ...string) *server {
 	t.Helper()
+	return startWith(t, testBackends(), log, change, paths...)
+}
+
+func startWith(t *testing.T, b Backends, log *slog.Logger, change func(*Config), paths ...string) *server {
+	t.Helper()
 	c := Defaults()
 	c.Listen, c.Admin.Listen = "127.0.0.1:0", ""
 	c.Limits.Deadline, c.Limits.Concurrency = patience, "off" // the machine may be busy
 	if change != nil {
 		change(&c)
 	}
-	a := newLogged(t, log, c, paths...)
+	a, err := New(c, b, paths, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l, err := a.Listen(ctx)
 	if err != nil {

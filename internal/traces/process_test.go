@@ -18,41 +18,37 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(built.dir)
+		_ = os.RemoveAll(dir)
 		os.Exit(code)
 	}))
 }
 
-// built is the program, which is built once. It is of another module.
-var built struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+// dir is where the program is, once it is built: in its own module, which is not this one.
+var dir string
+
+var build = sync.OnceValues(func() (path string, err error) {
+	if dir, err = os.MkdirTemp("", "besra-traces-"); err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", dir, "./cmd/besra")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", errors.Join(err, errors.New(string(out)))
+	}
+	return filepath.Join(dir, "besra"), nil
+})
 
 func program(t testing.TB) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "besra-traces-"); built.err != nil {
-			return
-		}
-		build := exec.Command("go", "build", "-o", built.dir, "./cmd/besra")
-		build.Dir = filepath.Join("..", "..")
-		if out, err := build.CombinedOutput(); err != nil {
-			built.err = errors.Join(err, errors.New(string(out)))
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return filepath.Join(built.dir, "besra")
+	return path
 }
 
 // A server is a process of besra serve with the demo's model.
-type server struct {
-	*besratest.Process
-	stdout string // file
-}
+type server struct{ *besratest.Process }
 
 // serve starts one that tells a collector, and waits until it is ready.
 func serve(t *testing.T, endpoint, store string, flags ...string) *server {
@@ -70,7 +66,7 @@ func serve(t *testing.T, endpoint, store string, flags ...string) *server {
 	if store != "" {
 		command = append(command, "--valkey-address", store)
 	}
-	s := &server{Process: besratest.Start(t, append(command, flags...)...)}
+	s := &server{besratest.Start(t, append(command, flags...)...)}
 	s.Ready()
 	return s
 }

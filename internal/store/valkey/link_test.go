@@ -11,6 +11,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkeytest"
+	"github.com/besra-ml/besra/internal/telemetry"
 )
 
 // Whoever is in a hurry says nothing of the store: the link stays.
@@ -171,5 +172,42 @@ func TestRefusalsOfAServerThatCannotServe(t *testing.T) {
 		if broken(refused) != want {
 			t.Errorf("%q: %t", text, !want)
 		}
+	}
+}
+
+// A timed context is of a request that notes its calls.
+type timed struct {
+	context.Context
+	line *telemetry.Timeline
+}
+
+func (c timed) Value(key any) any {
+	if key == telemetry.TimelineKey {
+		return c.line
+	}
+	return c.Context.Value(key)
+}
+
+func TestCallsAreToldToTheirRequest(t *testing.T) {
+	t.Parallel()
+	server := valkeytest.Start(t)
+	s := watch(t, store.SharedOptions{Addresses: []string{server.Addr()}, Deadline: unhasty})
+	until(t, "the store is up", func() bool { return s.Status().Up })
+	var line telemetry.Timeline
+	line.Start(time.Now())
+	ctx := timed{t.Context(), &line}
+	if _, _, err := s.Claim(ctx, keyOf(1), digestOf(1), false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Claim(t.Context(), keyOf(2), digestOf(1), false, nil); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	if _, _, err := s.Claim(ctx, keyOf(3), digestOf(1), false, nil); err == nil {
+		t.Error("it is down, and answers")
+	}
+	calls := line.Calls()
+	if len(calls) != 2 || calls[0].Use != "replay" || calls[0].Failed || !calls[1].Failed || calls[0].From < 0 || calls[0].To <= calls[0].From || calls[1].From < calls[0].To {
+		t.Errorf("%+v", calls)
 	}
 }

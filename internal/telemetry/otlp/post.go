@@ -97,10 +97,10 @@ func readReply(b []byte) (r rejection) {
 			return
 		}
 		_ = fields(partial, func(n protowire.Number, text []byte, v uint64) {
-			switch n {
-			case 1: // rejected_spans
+			if n == 1 { // rejected_spans
 				r.spans = int(min(v, 1<<30))
-			case 2: // error_message
+			}
+			if n == 2 { // error_message
 				r.why = string(text[:min(len(text), 200)])
 			}
 		})
