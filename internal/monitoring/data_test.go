@@ -31,6 +31,9 @@ var mayBeEmpty = map[string]string{
 // TestEveryQueryHasData has the real Prometheus, with the rules as they are, look at the real program: over TLS, with
 // keys, a journal, a shared store, a memo, a challenger and clients of all kinds.
 func TestEveryQueryHasData(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
 	t.Parallel()
 	dir := copyPrometheusDir(t)
 	edit(t, filepath.Join(dir, "rules", "slo.yml"), "    interval: 5m\n", "") // too long to wait for

@@ -23,7 +23,8 @@ func (b board) json() ([]byte, error) {
 		"templating":  object{"list": b.templating()},
 		"annotations": object{"list": []object{alarms()}},
 		"links": []object{{
-			"type": "dashboards", "tags": []string{"besra"}, "title": "besra", "asDropdown": true, "includeVars": true, "keepTime": true,
+			"type": "dashboards", "tags": []string{"besra"}, "title": "besra", "icon": "external link", "tooltip": "",
+			"asDropdown": true, "includeVars": true, "keepTime": true, "targetBlank": false,
 		}},
 		"panels": b.panels(),
 	})
@@ -158,14 +159,18 @@ func (p panel) options() object {
 	last := object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
 	switch p.kind {
 	case "stat":
-		return object{"reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto", "justifyMode": "auto", "orientation": "auto"}
+		return object{
+			"reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto", "justifyMode": "auto", "orientation": "auto",
+			"wideLayout": true, "showPercentChange": false, "percentChangeColorMode": "standard",
+		}
 	case "table":
-		return object{"showHeader": true, "cellHeight": "sm"}
+		return object{"showHeader": true, "cellHeight": "sm", "frameIndex": 0}
 	case "heatmap":
 		return object{
 			"calculate": false, "yAxis": object{"unit": p.unit, "axisPlacement": "left"}, "cellGap": 1, "legend": object{"show": false},
-			"color":   object{"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "scale": "exponential"},
+			"color":   object{"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "scale": "exponential", "fill": "dark-orange", "reverse": false},
 			"tooltip": object{"mode": "single", "yHistogram": true}, "rowsFrame": object{"layout": "auto"},
+			"showValue": "never", "exemplars": object{"color": "rgba(255,0,255,0.7)"},
 		}
 	default:
 		return object{
