@@ -119,6 +119,10 @@ clients: ## have curl, h2load, Python, Java, Go and a browser ask a running serv
 monitoring: build ## serve the demo under load, with a Prometheus that looks at it (Debian: prometheus)
 	@.ci/monitoring bin/besra
 
+.PHONY: screenshots
+screenshots: ## take the dashboard's screenshots for the documents, after five minutes of load: docs/img/dashboard-*.webp
+	@BESRA_SCREENSHOTS=$(CURDIR)/docs/img GO=$(GO) PYTHON=$(PYTHON) .ci/clients 'TestScreenshots$$'
+
 .PHONY: bench bench-builds
 bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows, sharing, admission, telemetry, overload (docs/benchmarks.md)
 	bench/engine.sh

@@ -77,7 +77,7 @@ func serveDemo(ctx context.Context, e *environ, a *app.App, leave bool, payments
 		return err
 	}
 	url := "http://" + l.Addr().String()
-	fmt.Fprintf(e.stdout, "besra serves the demo on %s\n", url)
+	fmt.Fprintf(e.stdout, "besra serves the demo on %s\nwatch it on %[1]s/dashboard\n", url)
 
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)

@@ -58,6 +58,10 @@ func runServe(ctx context.Context, e *environ, v *verb, args []string) error {
 		log.Info("serving", "model", m.Name, "version", m.Version, "proven", m.Proven)
 	}
 	a.Warn(l)
-	log.Info("listening", slog.String("url", a.URL(l)))
+	listening := []any{slog.String("url", a.URL(l))}
+	if c.Dashboard {
+		listening = append(listening, slog.String("dashboard", a.URL(l)+"/dashboard"))
+	}
+	log.Info("listening", listening...)
 	return a.Serve(ctx, l)
 }

@@ -118,6 +118,8 @@ func TestEachRouteAsksForItsScope(t *testing.T) {
 		{http.MethodGet, "/v1/status", "", identity.Metrics, false},
 		{http.MethodGet, "/metrics", "", identity.Metrics, false},
 		{http.MethodGet, "/openapi.json", "", 0, false},
+		{http.MethodGet, "/dashboard", "", identity.Metrics, false},
+		{http.MethodGet, "/dashboard/main.js", "", identity.Metrics, false},
 		{http.MethodGet, "/livez", "", 0, true},
 		{http.MethodGet, "/readyz", "", 0, true},
 		{http.MethodGet, "/ping", "", 0, true},
@@ -138,6 +140,10 @@ func TestEachRouteAsksForItsScope(t *testing.T) {
 				t.Errorf("%s: %d %s to a stranger", r.path, status, body)
 			}
 			continue
+		case strings.HasPrefix(r.path, "/dashboard"):
+			if header.Get("WWW-Authenticate") != `Basic realm="besra", charset="UTF-8"` {
+				t.Errorf("%s: WWW-Authenticate %q", r.path, header.Get("WWW-Authenticate"))
+			}
 		case header.Get("WWW-Authenticate") != `Bearer realm="besra"`:
 			t.Errorf("%s: WWW-Authenticate %q", r.path, header.Get("WWW-Authenticate"))
 		}

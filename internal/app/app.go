@@ -13,6 +13,7 @@ import (
 
 	"github.com/besra-ml/besra/api"
 	"github.com/besra-ml/besra/internal/admin"
+	"github.com/besra-ml/besra/internal/dashboard"
 	"github.com/besra-ml/besra/internal/entity"
 	"github.com/besra-ml/besra/internal/gateway"
 	"github.com/besra-ml/besra/internal/history"
@@ -65,6 +66,8 @@ type App struct {
 	tracer  Tracer             // nil: no traces are kept
 	emitter Emitter            // nil: metrics are written nowhere
 	flight  *admin.Flight      // nil: it is not recorded
+
+	dashboard *dashboard.Recorder // nil: there is none
 
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
@@ -137,6 +140,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Listed:        c.Log.Entities,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
+		Dashboard:     a.newDashboard(),
 		Log:           log,
 		Ready:         a.isReady,
 		Admission:     a.access.admission,

@@ -27,6 +27,7 @@ type Config struct {
 	UnknownFeatures string
 	Limits          LimitsConfig
 	Timeouts        TimeoutsConfig
+	Dashboard       bool // operators' page is served
 	Log             LogConfig
 	Service         string // what it is called where several are seen
 	Traces          TracesConfig
@@ -193,11 +194,12 @@ func Defaults() Config {
 			Header: 5 * time.Second, Body: 10 * time.Second, Answer: 20 * time.Second,
 			Idle: 2 * time.Minute, Drain: 25 * time.Second,
 		},
-		Log:     LogConfig{Level: "info", Sample: 0.01, Rate: 100},
-		Service: "besra",
-		Traces:  TracesConfig{Sample: 0.01, Slow: 50 * time.Millisecond},
-		EMF:     EMFConfig{Interval: time.Minute},
-		SLO:     SLOConfig{Availability: 0.999, Latency: 50 * time.Millisecond, LatencyShare: 0.99},
+		Dashboard: true,
+		Log:       LogConfig{Level: "info", Sample: 0.01, Rate: 100},
+		Service:   "besra",
+		Traces:    TracesConfig{Sample: 0.01, Slow: 50 * time.Millisecond},
+		EMF:       EMFConfig{Interval: time.Minute},
+		SLO:       SLOConfig{Availability: 0.999, Latency: 50 * time.Millisecond, LatencyShare: 0.99},
 	}
 }
 
@@ -277,6 +279,7 @@ func (c *Config) Settings() []Setting {
 		{"timeouts.answer", duration(&c.Timeouts.Answer), "`time` from a request's headers to the end of its answer"},
 		{"timeouts.idle", duration(&c.Timeouts.Idle), "`time` an idle connection is kept"},
 		{"timeouts.drain", duration(&c.Timeouts.Drain), "`time` that requests in flight have when besra is told to stop"},
+		{"dashboard", boolean(&c.Dashboard), "serve operators' page at /dashboard"},
 		{"log.level", choice(&c.Log.Level, "debug", "info", "warn", "error"), "least `level` that is logged: debug, info, warn or error"},
 		{"log.sample", share(&c.Log.Sample), "`share` of requests that went well and get a line, too, 0 to 1; those that went wrong all do"},
 		{"log.rate", count(&c.Log.Rate), "most lines a second about requests, a `number`; those beyond are counted"},

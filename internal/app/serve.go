@@ -72,8 +72,8 @@ func (a *App) close() error {
 }
 
 // beside does what goes on beside serving, until ctx ends: first what is remembered is recovered, then it is
-// tended and models are watched; policy, keys and certificates are watched, operators served and challengers asked all
-// the time. stop ends it, too, and waits for it, for watching no longer than timeouts.drain; failed tells that recovery has
+// tended and models are watched; policy, keys and certificates are watched, operators served, challengers asked and the dashboard
+// fed all the time. stop ends it, too, and waits for it, for watching no longer than timeouts.drain; failed tells that recovery has
 // failed.
 func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() error, failed <-chan error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -111,6 +111,9 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 		team.Go(func() { a.tls.Run(ctx) })
 	}
 	a.access.watch(ctx, &team)
+	if a.dashboard != nil {
+		team.Go(func() { a.dashboard.Run(ctx) }) // whoever watches is let go when ctx ends
+	}
 	if a.shadow != nil {
 		team.Go(func() { a.shadow.Run(ctx) })
 	}

@@ -88,6 +88,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, c *Credentials) (*iden
 	}
 	credential, isKey, ok := shown(c.Header)
 	switch {
+	case c.foreign():
+		return nil, a.deny(ctx, c, CrossSite, "", nil)
 	case !ok:
 		return nil, a.deny(ctx, c, Malformed, "", nil)
 	case isKey:

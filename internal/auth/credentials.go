@@ -13,6 +13,7 @@ import (
 // Credentials are what a request shows of who asks. No other header than the two that are named is ever read.
 type Credentials struct {
 	Header      http.Header        // Authorization and X-API-Key are read from it, by their canonical names
+	Host        string             // that the request is for, as its client spells it: what browsers attach by themselves is for it alone
 	Query       string             // of the URL, raw: credentials in it are refused
 	Certificate *x509.Certificate  // the client's, verified by TLS; nil: none
 	Barred      bool               // every client must have a certificate, and this one's no longer counts: nothing else helps
@@ -34,6 +35,9 @@ func shown(h http.Header) (credential string, key, ok bool) {
 		return "", false, false
 	case len(apiKey) == 1:
 		return apiKey[0], true, strings.HasPrefix(apiKey[0], keyPrefix)
+	}
+	if credential, ok = basic(authorization[0]); ok {
+		return credential, true, strings.HasPrefix(credential, keyPrefix)
 	}
 	credential, ok = bearer(authorization[0])
 	key = strings.HasPrefix(credential, keyPrefix)

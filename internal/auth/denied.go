@@ -27,6 +27,7 @@ const (
 	InURL                   // credentials in a URL, which is where they leak
 	Unready                 // an issuer's keys could not be had
 	Attempts                // an address with too many failed attempts
+	CrossSite               // a key that a browser attached to what another site's page asked
 	reasons
 )
 
@@ -34,6 +35,7 @@ const (
 func (r Reason) String() string {
 	return [reasons]string{
 		"granted", "missing", "malformed", "unknown", "expired", "revoked", "signature", "claims", "in-url", "unready", "attempts",
+		"cross-site",
 	}[r]
 }
 
@@ -50,15 +52,25 @@ func (d *Denied) Error() string {
 		return "tokens cannot be verified just now: try again later"
 	case Attempts:
 		return "too many failed attempts from this address: try again later"
+	case CrossSite:
+		return "Authorization: Basic is for besra's own pages, and this was asked by another's"
 	default:
 		return "the credentials are not good here"
 	}
 }
 
+// Browser returns the header WWW-Authenticate that has a browser ask for a key: RFC 7617.
+func (d *Denied) Browser() string {
+	if d.Reason == CrossSite { // who is before it has not asked for this
+		return d.Challenge()
+	}
+	return `Basic realm="besra", charset="UTF-8"`
+}
+
 // Challenge returns the answer's header WWW-Authenticate, RFC 6750.
 func (d *Denied) Challenge() string {
 	switch d.Reason {
-	case Missing, Unready, Attempts: // no credential was found to be wrong
+	case Missing, Unready, Attempts, CrossSite: // no credential was found to be wrong
 		return `Bearer realm="besra"`
 	default:
 		return `Bearer realm="besra", error="invalid_token"`
@@ -69,6 +81,6 @@ func (d *Denied) Challenge() string {
 func deniedCounters(d *telemetry.Denied) [reasons]*telemetry.Counter {
 	return [reasons]*telemetry.Counter{
 		Missing: d.Missing, Malformed: d.Malformed, Unknown: d.Unknown, Expired: d.Expired, Revoked: d.Revoked,
-		Signature: d.Signature, Claims: d.Claims, InURL: d.InURL, Unready: d.Unready, Attempts: d.Attempts,
+		Signature: d.Signature, Claims: d.Claims, InURL: d.InURL, Unready: d.Unready, Attempts: d.Attempts, CrossSite: d.CrossSite,
 	}
 }

@@ -173,5 +173,6 @@ func (d *door) counter(r auth.Reason) *telemetry.Counter {
 	return map[auth.Reason]*telemetry.Counter{
 		auth.Missing: c.Missing, auth.Malformed: c.Malformed, auth.Unknown: c.Unknown, auth.Expired: c.Expired, auth.Revoked: c.Revoked,
 		auth.Signature: c.Signature, auth.Claims: c.Claims, auth.InURL: c.InURL, auth.Unready: c.Unready, auth.Attempts: c.Attempts,
+		auth.CrossSite: c.CrossSite,
 	}[r]
 }

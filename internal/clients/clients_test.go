@@ -30,7 +30,13 @@ const patience = 2 * time.Minute
 // run runs a client and returns what it printed.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return runFor(t, patience, name, args...)
+}
+
+// runFor runs a client that may take so long.
+func runFor(t *testing.T, most time.Duration, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	var stdout, stderr bytes.Buffer

@@ -20,6 +20,8 @@ type server struct {
 	ca  string // file of the authority that signed the server's certificate and the client's
 	key string // an API key that may score and read models
 
+	operator string // one that may read metrics, too
+
 	clientCert, clientKey string // files
 	row                   string // file of a request's body
 }
@@ -47,6 +49,7 @@ func start(t *testing.T) *server {
 	}))
 	keys := filepath.Join(dir, "keys.yaml")
 	s.key = strings.TrimSpace(run(t, besra, "keys", "create", "--auth-keys", keys, "--name", "shop", "--scope", "score,models"))
+	s.operator = strings.TrimSpace(run(t, besra, "keys", "create", "--auth-keys", keys, "--name", "operator", "--scope", "score,models,metrics"))
 	run(t, besra, "keys", "create", "--auth-keys", keys, "--name", "shop-eu", "--scope", "score", "--certificate", name)
 
 	p := besratest.Start(t, besra, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "", "--auth-keys", keys,

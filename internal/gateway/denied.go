@@ -25,6 +25,7 @@ func (g *Gateway) denied(v *visit, w http.ResponseWriter, err error) int {
 	if p == nil {
 		return g.failed(v, w, err)
 	}
+	p.Challenge = v.challenge(p, err)
 	if retry := v.ticket.Quota().RetryAfter; retry > 0 {
 		p.RetryAfter = limit.Seconds(retry)
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	Log      *slog.Logger
 	Ready    func() error // nil when requests can be answered; else why not
 
+	Dashboard http.Handler // serves GET /dashboard and what is below; nil: 404
+
 	Admission *admit.Admission
 	// Certificate returns the client's, verified, nil when there is none; barred says that there must be one and is none.
 	Certificate func(*http.Request) (c *x509.Certificate, barred bool)

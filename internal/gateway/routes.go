@@ -50,6 +50,9 @@ func (g *Gateway) routes() []route {
 		{http.MethodGet, "/ping", g.readyz, anybody},
 		{http.MethodGet, "/metrics", g.exportMetrics, metrics},
 		{http.MethodGet, "/openapi.json", g.openAPI, known},
+		{http.MethodGet, "/dashboard", g.dashboard, metrics},
+		{http.MethodGet, "/dashboard/{name}", g.dashboard, metrics},
+		{http.MethodGet, "/dashboard/events", g.watch, metrics},
 	}
 }
 

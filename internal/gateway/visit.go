@@ -100,7 +100,7 @@ func traceOf(h http.Header) telemetry.Trace {
 // 0: it may.
 func (g *Gateway) admitted(v *visit, w http.ResponseWriter, r *http.Request, a access) int {
 	c := &v.call
-	c.Credentials.Header, c.Credentials.Query = r.Header, r.URL.RawQuery
+	c.Credentials.Header, c.Credentials.Host, c.Credentials.Query = r.Header, r.Host, r.URL.RawQuery
 	c.Credentials.Certificate, c.Credentials.Barred = g.Certificate(r)
 	c.Credentials.Address = g.Address(r)
 	c.Credentials.Platform = identity.FromContext(r.Context())

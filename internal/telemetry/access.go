@@ -30,6 +30,7 @@ type Denied struct {
 	InURL     *Counter // credentials in a URL, which is where they leak
 	Unready   *Counter // an issuer's keys could not be had
 	Attempts  *Counter // an address with too many failed attempts
+	CrossSite *Counter // a key that a browser attached to what another site's page asked
 	Scope     *Counter // an identity without the scope
 	Model     *Counter // an identity that is bound to other models
 }
@@ -64,7 +65,7 @@ func (m *Metrics) addAccess(k *maker) {
 			Missing: denied.with("missing"), Malformed: denied.with("malformed"), Unknown: denied.with("unknown"),
 			Expired: denied.with("expired"), Revoked: denied.with("revoked"), Signature: denied.with("signature"),
 			Claims: denied.with("claims"), InURL: denied.with("in-url"), Unready: denied.with("unready"),
-			Attempts: denied.with("attempts"), Scope: denied.with("scope"), Model: denied.with("model"),
+			Attempts: denied.with("attempts"), CrossSite: denied.with("cross-site"), Scope: denied.with("scope"), Model: denied.with("model"),
 		},
 		Limited: Limited{
 			Rate: limited.with("rate"), Concurrent: limited.with("concurrent"), Model: limited.with("model"),

@@ -36,10 +36,13 @@ type Series struct {
 	Buckets *Buckets // of a histogram
 }
 
-// Families reads every metric, one family at a time.
-func (m *Metrics) Families() iter.Seq[Family] {
+// Families reads metrics, one family at a time: those of these names, or every one.
+func (m *Metrics) Families(names ...string) iter.Seq[Family] {
 	return func(yield func(Family) bool) {
 		for _, f := range m.families {
+			if len(names) > 0 && !slices.Contains(names, f.name()) {
+				continue
+			}
 			if !yield(f.read()) {
 				return
 			}
@@ -47,7 +50,10 @@ func (m *Metrics) Families() iter.Seq[Family] {
 	}
 }
 
-type reader interface{ read() Family }
+type reader interface {
+	name() string
+	read() Family
+}
 
 type instrument interface{ read(*Series) }
 
@@ -160,6 +166,8 @@ func (f *family[T]) dropAll(values ...string) {
 	maps.DeleteFunc(series, func(k key, _ T) bool { return slices.Equal(k[:len(values)], first[:len(values)]) })
 	f.series.Store(&series)
 }
+
+func (f *family[T]) name() string { return f.about.Name }
 
 func (f *family[T]) read() Family {
 	series := *f.series.Load()
