@@ -23,7 +23,7 @@ GOVULNCHECK := v1.9.0
 SIZE_MB := 25
 
 golangci := .cache/bin/golangci-lint-$(GOLANGCI_LINT)
-packages := . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/... ./cmd/... ./api/...
+packages := . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/... ./cmd/... ./api/... ./deploy/...
 
 # What make check does beside the tests, in this order. CI takes its steps from here.
 checks := tidy generated lint cross arm64 size race fuzz bench-builds traces openapi clients
@@ -74,7 +74,7 @@ generate: ## write the generated code anew
 	$(GO) generate ./...
 generated: ## check that the generated code is fresh
 	@mkdir -p .cache
-	grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . | xargs sha256sum > .cache/generated
+	{ grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . ; ls deploy/monitoring/grafana/dashboards/*.json; } | xargs sha256sum > .cache/generated
 	$(GO) generate ./...
 	sha256sum --check --quiet .cache/generated
 
@@ -114,6 +114,10 @@ openapi: build ## hold a running server against its own OpenAPI document (needs 
 .PHONY: clients
 clients: ## have curl, h2load, Python, Java, Go and a browser ask a running server, over TLS, with keys and certificates
 	@GO=$(GO) PYTHON=$(PYTHON) .ci/clients
+
+.PHONY: monitoring
+monitoring: build ## serve the demo under load, with a Prometheus that looks at it (Debian: prometheus)
+	@.ci/monitoring bin/besra
 
 .PHONY: screenshots
 screenshots: ## take the dashboard's screenshots for the documents, after five minutes of load: docs/img/dashboard-*.webp

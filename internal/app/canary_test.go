@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"compress/gzip"
 	"io"
 	"io/fs"
@@ -18,7 +19,7 @@ import (
 
 // TestNothingThatIsAskedIsTold sends words that nobody else would say through every door, as values, names, ids, paths,
 // headers and credentials, well and badly formed, and looks for them in all that is told: the log, traces, metrics, EMF
-// lines, status, the models' pages, and the files of state.dir.
+// lines, status, the models' pages, the dashboard's stream, and the files of state.dir.
 func TestNothingThatIsAskedIsTold(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
@@ -94,6 +95,7 @@ func TestNothingThatIsAskedIsTold(t *testing.T) {
 	for _, path := range []string{"/metrics", "/v1/status", "/v1/models", "/v1/models/fraud", "/readyz", "/openapi.json"} {
 		_, _, told[path] = s.ask(http.MethodGet, path, "", "X-API-Key", key)
 	}
+	told["the dashboard"] = s.streamed("/dashboard/events", key)
 	s.cancel()
 	if err := s.ended(); err != nil {
 		t.Fatal(err)
@@ -120,7 +122,35 @@ func TestNothingThatIsAskedIsTold(t *testing.T) {
 	if n := strings.Count(told["the log"], `"msg":"request"`); n < 400 {
 		t.Errorf("only %d requests are in the log", n)
 	}
-	if len(told) < 11 || !strings.Contains(told["traces"], "POST /v1/score") || !strings.Contains(told["EMF"], "Requests") {
+	if len(told) < 12 || !strings.Contains(told["the dashboard"], "event-reused") || !strings.Contains(told["traces"], "POST /v1/score") || !strings.Contains(told["EMF"], "Requests") {
 		t.Errorf("%d outputs: %d bytes of traces, EMF %s", len(told), len(told["traces"]), told["EMF"])
 	}
+}
+
+// streamed returns the first two messages of a stream of events.
+func (s *server) streamed(path, key string) string {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.addr+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("X-API-Key", key)
+	answer, err := s.client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var text strings.Builder
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 16<<20)
+	for n := 0; n < 2 && lines.Scan(); {
+		text.WriteString(lines.Text() + "\n")
+		if lines.Text() == "" {
+			n++
+		}
+	}
+	if err := lines.Err(); err != nil {
+		s.t.Fatal(err)
+	}
+	return text.String()
 }

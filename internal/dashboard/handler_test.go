@@ -223,7 +223,7 @@ func TestWhoWatchesSeesHowThingsHaveBeenAndThenEachSecond(t *testing.T) {
 	r, m, url := serve(t)
 	route := m.Route("/v1/score", telemetry.NoPromise)
 	at := r.at
-	route.Answered(200, time.Millisecond)
+	route.Answered(200, 0, time.Millisecond)
 	r.tick(at.Add(time.Second))
 
 	w := watch(t, url)
@@ -238,8 +238,8 @@ func TestWhoWatchesSeesHowThingsHaveBeenAndThenEachSecond(t *testing.T) {
 		t.Errorf("history %s", past)
 	}
 	w.wants("told")
-	route.Answered(200, time.Millisecond)
-	route.Answered(500, time.Millisecond)
+	route.Answered(200, 0, time.Millisecond)
+	route.Answered(500, 0, time.Millisecond)
 	r.tick(at.Add(2 * time.Second))
 	if now := w.wants("tick"); !strings.Contains(now, `["/v1/score","200",1],["/v1/score","500",1]`) {
 		t.Errorf("tick %s", now)

@@ -65,19 +65,19 @@ func TestASecondTellsWhatHasChanged(t *testing.T) {
 	m := telemetry.New(telemetry.Options{Version: "1.2.3"})
 	score, batch := m.Route("/v1/score", telemetry.NoPromise), m.Route("/v1/score/batch", telemetry.NoPromise)
 	model := m.Model("fraud", "3", nil)
-	score.Answered(200, time.Millisecond) // before anybody looked
+	score.Answered(200, 0, time.Millisecond) // before anybody looked
 	r := NewRecorder(Options{Metrics: m})
 	at := r.at
 
 	for range 12 {
-		score.Answered(200, 400*time.Microsecond)
+		score.Answered(200, 0, 400*time.Microsecond)
 	}
-	score.Answered(200, 20*time.Millisecond)
-	score.Answered(422, 400*time.Microsecond)
+	score.Answered(200, 0, 20*time.Millisecond)
+	score.Answered(422, 0, 400*time.Microsecond)
 	model.Decline.Add(2)
 	m.InFlight.Inc()
 	r.tick(at.Add(time.Second))
-	batch.Answered(200, time.Minute) // above every bound
+	batch.Answered(200, 0, time.Minute) // above every bound
 	r.tick(at.Add(3 * time.Second))
 	r.tick(at.Add(4 * time.Second))
 
@@ -172,7 +172,7 @@ func TestFiveMinutesAreKept(t *testing.T) {
 	at := r.at
 	for i := range kept + 7 {
 		for range i {
-			route.Answered(200, 0)
+			route.Answered(200, 0, 0)
 		}
 		r.tick(at.Add(time.Duration(i+1) * time.Second))
 	}
@@ -255,7 +255,7 @@ func measured(versions int) (m *telemetry.Metrics, busy func()) {
 	}
 	return m, func() {
 		for _, r := range routes {
-			r.Answered(200, time.Millisecond)
+			r.Answered(200, 0, time.Millisecond)
 		}
 		for _, model := range models {
 			model.Approve.Inc()

@@ -400,6 +400,8 @@ func TestWhatIsToldOfARequest(t *testing.T) {
 				e.Result.Degraded, e.Cause = true, os.ErrClosed
 			case b.Row(i)[0] == 3:
 				e.Refused = score.ErrReused
+			case b.Row(i)[0] == 4:
+				e.Refused = score.ErrLate
 			}
 		}
 		return nil
@@ -417,8 +419,8 @@ func TestWhatIsToldOfARequest(t *testing.T) {
 			"admit decode score encode",
 		},
 		{
-			"a batch", "/v1/score/batch", `{"events":[{"row":[1,0,null]},{"row":[2,0,null]},{"row":[3,0,null]}]}`,
-			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 3, Degraded: 1, Refused: 1, Cause: os.ErrClosed},
+			"a batch", "/v1/score/batch", `{"events":[{"row":[1,0,null]},{"row":[2,0,null]},{"row":[3,0,null]},{"row":[4,0,null]}]}`,
+			telemetry.Request{Status: 200, Model: "fraud", Version: 3, Events: 4, Degraded: 1, Refused: 2, Failures: 1, Cause: os.ErrClosed},
 			"admit queue decode score encode",
 		},
 		{

@@ -22,6 +22,9 @@ func (g *Gateway) note(c *call) {
 		switch {
 		case c.void[i] != nil:
 			told.Refused++
+			if c.void[i].Code.Status >= 500 {
+				told.Failures++
+			}
 		case e.Replayed:
 			told.Replayed++
 		case e.Result.Degraded:

@@ -48,7 +48,7 @@ func (g *Gateway) leave(v *visit, route *telemetry.Route) {
 	v.until.end()
 	v.told.Took = ended.Sub(v.line.Begun)
 	g.Metrics.InFlight.Dec()
-	route.Answered(v.told.Status, v.told.Took)
+	route.Answered(v.told.Status, v.told.Failures, v.told.Took)
 	if c := v.told.Problem; c != "" {
 		g.problems[c].Inc()
 	}

@@ -182,12 +182,12 @@ func (m *Metrics) Route(pattern string, p Promise) *Route {
 	}
 }
 
-// Answered records one answer with its HTTP status and the time it took.
-func (r *Route) Answered(status int, took time.Duration) {
+// Answered records one answer with its HTTP status, how many items of a batch failed on our side, and the time it took.
+func (r *Route) Answered(status, failures int, took time.Duration) {
 	r.answered[r.codes.index(status)].Inc()
 	r.seconds.ObserveDuration(took)
 	if r.promise >= PromiseAvailable {
-		r.slos.Availability.Count(status < 500)
+		r.slos.Availability.Count(status < 500 && failures == 0)
 	}
 	if r.promise == PromiseQuick && status < 300 {
 		r.slos.Latency.Count(took <= r.slos.Within)

@@ -26,6 +26,7 @@ type Request struct {
 	Version           int
 	Events            int    // that were asked about
 	Refused, Degraded int    // of them
+	Failures          int    // of those refused: on our side
 	Replayed          int    // of them
 	Decision          string // on a single event; "": none
 	Entities          []Listed
@@ -45,8 +46,8 @@ func (r *Request) Clone() Request {
 // A Listed is an entity that operators want to find in the log, by the keyed hash that lists of policies spell.
 type Listed struct{ Field, Hash string }
 
-// Failed reports whether the fault was ours.
-func (r *Request) Failed() bool { return r.Status >= 500 }
+// Failed reports whether the fault was ours, in whole or, in a batch, in part.
+func (r *Request) Failed() bool { return r.Status >= 500 || r.Failures > 0 }
 
 // A Teller is told of every request.
 type Teller interface{ Told(r *Request) }

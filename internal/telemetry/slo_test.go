@@ -80,13 +80,14 @@ func TestSLO(t *testing.T) {
 		m.Promise(SLOOptions{Availability: 0.99, Latency: 10 * time.Millisecond, LatencyShare: 0.9})
 		quick, available, none := m.Route("/quick", PromiseQuick), m.Route("/available", PromiseAvailable), m.Route("/none", NoPromise)
 		for _, r := range []*Route{quick, available, none} {
-			r.Answered(200, 10*time.Millisecond)
-			r.Answered(200, 11*time.Millisecond)
-			r.Answered(422, time.Second)
-			r.Answered(503, 0)
+			r.Answered(200, 0, 10*time.Millisecond)
+			r.Answered(200, 0, 11*time.Millisecond)
+			r.Answered(422, 0, time.Second)
+			r.Answered(503, 0, 0)
+			r.Answered(200, 3, time.Second)
 		}
 		got := [4]uint64{m.SLOs.Availability.good.Value(), m.SLOs.Availability.bad.Value(), m.SLOs.Latency.good.Value(), m.SLOs.Latency.bad.Value()}
-		if got != [4]uint64{6, 2, 1, 1} {
+		if got != [4]uint64{6, 4, 1, 2} {
 			t.Error(got)
 		}
 	})

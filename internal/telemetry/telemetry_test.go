@@ -82,10 +82,10 @@ func TestSeries(t *testing.T) {
 		m := New(Options{})
 		route, model := m.Route("/v1/score", NoPromise), m.Model("fraud", "3", []string{"amount", "country"})
 		before := flat(m)
-		route.Answered(200, 2*time.Millisecond)
-		route.Answered(418, time.Millisecond)
-		route.Answered(-1, 0)
-		route.Answered(1<<40, 0)
+		route.Answered(200, 0, 2*time.Millisecond)
+		route.Answered(418, 0, time.Millisecond)
+		route.Answered(-1, 0, 0)
+		route.Answered(1<<40, 0, 0)
 		m.InFlight.Inc()
 		m.InFlight.Inc()
 		m.InFlight.Dec()
@@ -133,8 +133,8 @@ func TestSeries(t *testing.T) {
 		m := New(Options{})
 		m.Model("fraud", "3", []string{"amount"}).Missing[0].Inc()
 		m.Model("fraud", "4", []string{"amount"}).Missing[0].Inc()
-		m.Route("/a", NoPromise).Answered(200, 0)
-		m.Route("/a", NoPromise).Answered(200, 0)
+		m.Route("/a", NoPromise).Answered(200, 0, 0)
+		m.Route("/a", NoPromise).Answered(200, 0, 0)
 		all := flat(m)
 		if all["besra_features_missing_total{fraud,amount}"] != 2 || all["besra_requests_total{/a,200}"] != 2 {
 			t.Error(all)
@@ -349,7 +349,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		model.Missing[0].Inc()
 		model.Ready.Set(1)
 		m.latency.with("/v1/score") // a look-up of a series that is there
-		route.Answered(200, time.Millisecond)
+		route.Answered(200, 0, time.Millisecond)
 		m.InFlight.Dec()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -391,7 +391,7 @@ func BenchmarkHistogram(b *testing.B) {
 
 func BenchmarkAnswered(b *testing.B) {
 	route := New(Options{}).Route("/v1/score", PromiseQuick)
-	contend(b, func(i int) { route.Answered(200, time.Duration(i&(1<<20-1))) })
+	contend(b, func(i int) { route.Answered(200, 0, time.Duration(i&(1<<20-1))) })
 }
 
 // spent returns the times of a request that was in one stage.

@@ -165,12 +165,12 @@ func TestLines(t *testing.T) {
 	fraud, abuse := m.Model("fraud", "3", []string{"amount"}), m.Model("fraud", "4", []string{"amount"})
 	spam := m.Model("spam \"1\"", "1", nil)
 	for range 3 {
-		score.Answered(200, 600*time.Microsecond)
+		score.Answered(200, 0, 600*time.Microsecond)
 	}
-	score.Answered(503, 40*time.Second)
-	batch.Answered(500, 10*time.Microsecond)
-	batch.Answered(429, 10*time.Microsecond)
-	health.Answered(200, time.Millisecond)
+	score.Answered(503, 0, 40*time.Second)
+	batch.Answered(500, 0, 10*time.Microsecond)
+	batch.Answered(429, 0, 10*time.Microsecond)
+	health.Answered(200, 0, time.Millisecond)
 	fraud.Approve.Add(5)
 	abuse.Approve.Inc()
 	abuse.Degraded.Inc()
@@ -216,7 +216,7 @@ func TestLines(t *testing.T) {
 		if got := flush(); len(got) != 0 {
 			t.Errorf("nothing has, and that is told: %v", got)
 		}
-		score.Answered(200, 600*time.Microsecond)
+		score.Answered(200, 0, 600*time.Microsecond)
 		fraud.Review.Inc()
 		got := flush()
 		if len(got) != 2 || !cmp.Equal(got[0].single, map[string]float64{"Requests": 1}) || !cmp.Equal(got[0].values, map[string]map[float64]float64{"Latency": {0.625: 1}}) ||
@@ -239,12 +239,12 @@ func TestLines(t *testing.T) {
 	t.Run("what could not be written is written later", func(t *testing.T) {
 		broken := &failing{err: errors.New("no space left")}
 		r.options.Out = broken
-		score.Answered(200, 600*time.Microsecond)
+		score.Answered(200, 0, 600*time.Microsecond)
 		if err := r.Flush(); err == nil {
 			t.Error("written")
 		}
 		r.options.Out = &out
-		score.Answered(200, 600*time.Microsecond)
+		score.Answered(200, 0, 600*time.Microsecond)
 		if got := flush(); len(got) != 1 || got[0].single["Requests"] != 2 {
 			t.Errorf("%+v", got)
 		}
@@ -262,7 +262,7 @@ func TestFunction(t *testing.T) {
 		o.Function = "score"
 		o.Properties = func() []Field { return []Field{{"function_request_id", request}, {"xray_trace_id", "1-5759e988-bd86"}} }
 	})
-	m.Route("/v1/score", telemetry.NoPromise).Answered(200, time.Millisecond)
+	m.Route("/v1/score", telemetry.NoPromise).Answered(200, 0, time.Millisecond)
 	if err := r.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestRun(t *testing.T) {
 			r.Run(ctx)
 		}()
 		route := m.Route("/v1/score", telemetry.NoPromise)
-		route.Answered(200, time.Millisecond)
+		route.Answered(200, 0, time.Millisecond)
 		synctest.Wait()
 		if out.Len() != 0 {
 			t.Error("too early")
@@ -302,7 +302,7 @@ func TestRun(t *testing.T) {
 		if got := read(t, out.Bytes()); len(got) != 1 {
 			t.Errorf("%+v", got)
 		}
-		route.Answered(200, time.Millisecond)
+		route.Answered(200, 0, time.Millisecond)
 		cancel()
 		<-done
 		if got := read(t, out.Bytes()); len(got) != 2 {

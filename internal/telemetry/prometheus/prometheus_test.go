@@ -107,9 +107,9 @@ func TestHandler(t *testing.T) {
 		m := filled()
 		route := m.Route("/v1/score", telemetry.NoPromise)
 		for _, took := range []time.Duration{10 * time.Microsecond, 50 * time.Microsecond, 600 * time.Microsecond, time.Minute} {
-			route.Answered(200, took)
+			route.Answered(200, 0, took)
 		}
-		route.Answered(422, 600*time.Microsecond)
+		route.Answered(422, 0, 600*time.Microsecond)
 		m.InFlight.Inc()
 		families := parse(t, first(scrape(t, Handler(m), "text/plain")))
 
@@ -176,7 +176,7 @@ func TestHandler(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 1))
 		for range 5000 {
 			took := time.Duration(math.Exp(r.Float64()*14) * 1e3)
-			route.Answered(200, took)
+			route.Answered(200, 0, took)
 			reference.Observe(float64(took) * 1e-9)
 		}
 		body, contentType := scrape(t, Handler(m), "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
