@@ -20,6 +20,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/besra-ml/besra/bench/internal/load"
+	"github.com/besra-ml/besra/bench/internal/report"
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/identity"
 )
@@ -29,11 +30,10 @@ const callers = 2048
 
 // A contestant is a server and what it is asked.
 type contestant struct {
-	what     string
+	spent    report.Spent
 	requests load.Requests
 	flags    []string // of besra serve; nil: it is the empty handler
 	server   *load.Process
-	cpu      []float64 // by round, µs a request
 }
 
 // A contest is between these.
@@ -62,11 +62,11 @@ func newContest(o options) (*contest, error) {
 	}
 	unasked := []string{"--limits-concurrency", "off"}
 	asked := []string{"--limits-concurrency", "adaptive"}
-	c.empty = &contestant{what: "empty handler", requests: asks(keys)}
-	c.keyUnasked = &contestant{what: "no admission, sent keys", requests: asks(keys), flags: unasked}
-	c.key = &contestant{what: "key, rate, deadline, adaptive limit", requests: asks(keys), flags: append(asked, "--auth-keys", file)}
-	c.tokenUnasked = &contestant{what: "no admission, sent tokens", requests: asks(tokens), flags: unasked}
-	c.token = &contestant{what: "JWT seen before, rate, deadline, adaptive limit", requests: asks(tokens), flags: append(asked, "--auth-jwt", issuers)}
+	c.empty = &contestant{spent: report.Spent{What: "empty handler"}, requests: asks(keys)}
+	c.keyUnasked = &contestant{spent: report.Spent{What: "no admission, sent keys"}, requests: asks(keys), flags: unasked}
+	c.key = &contestant{spent: report.Spent{What: "key, rate, deadline, adaptive limit"}, requests: asks(keys), flags: append(asked, "--auth-keys", file)}
+	c.tokenUnasked = &contestant{spent: report.Spent{What: "no admission, sent tokens"}, requests: asks(tokens), flags: unasked}
+	c.token = &contestant{spent: report.Spent{What: "JWT seen before, rate, deadline, adaptive limit"}, requests: asks(tokens), flags: append(asked, "--auth-jwt", issuers)}
 	c.all = []*contestant{c.empty, c.keyUnasked, c.key, c.tokenUnasked, c.token}
 	return c, nil
 }
@@ -189,7 +189,7 @@ func (x *contestant) warm(o options) (length int, err error) {
 			break
 		}
 		if time.Now().After(end) || !strings.Contains(err.Error(), " 503 ") && !strings.Contains(err.Error(), "unavailable") {
-			return 0, fmt.Errorf("%s: %w", x.what, err)
+			return 0, fmt.Errorf("%s: %w", x.spent.What, err)
 		}
 	}
 	return length, x.send(4*callers, o.connections)
@@ -208,20 +208,13 @@ func (x *contestant) ask() (int, error) {
 // send sends the next n requests and waits for all answers.
 func (x *contestant) send(n, connections int) error {
 	if err := load.Send(x.server.Address, connections, x.requests, n); err != nil {
-		return fmt.Errorf("%s: %w", x.what, err)
+		return fmt.Errorf("%s: %w", x.spent.What, err)
 	}
 	return nil
 }
 
 func (x *contestant) measure(o options) error {
-	before, err := x.server.CPU()
-	if err != nil {
-		return err
-	}
-	if err := x.send(o.requests, o.connections); err != nil {
-		return err
-	}
-	after, err := x.server.CPU()
-	x.cpu = append(x.cpu, (after-before).Seconds()*1e6/float64(o.requests))
+	cpu, err := x.server.Spend(o.connections, x.requests, o.requests)
+	x.spent.CPU = append(x.spent.CPU, cpu)
 	return err
 }

@@ -43,7 +43,8 @@ func main() {
 }
 
 func run(o options) (results, error) {
-	r := results{Machine: report.ThisMachine()}
+	var r results
+	r.Machine = report.ThisMachine()
 	if o.rounds < 1 || o.connections < 1 || o.requests < o.connections {
 		return r, errors.New("-rounds and -connections must be positive, -requests at least -connections")
 	}
@@ -69,73 +70,18 @@ func run(o options) (results, error) {
 	return r, nil
 }
 
-type results struct {
-	Machine report.Machine `json:"machine"`
-	Servers []server       `json:"servers"`
-	Shares  []share        `json:"shares"`
-}
-
-// A server is what a contestant spent, µs of processor time a request, in each round.
-type server struct {
-	What string    `json:"what"`
-	CPU  []float64 `json:"cpu"`
-}
-
-// A share is what admission costs, in per cent of what the empty handler costs.
-type share struct {
-	What   string        `json:"what"`
-	Micros float64       `json:"micros"` // median of the rounds' differences
-	Rounds []float64     `json:"rounds"`
-	Share  float64       `json:"share"` // their median
-	Target report.Target `json:"target"`
-}
+type results struct{ report.Costs }
 
 func (c *contest) results(r *results) {
 	for _, x := range c.all {
-		r.Servers = append(r.Servers, server{x.what, x.cpu})
+		r.Servers = append(r.Servers, x.spent)
 	}
 	for _, pair := range [][2]*contestant{{c.key, c.keyUnasked}, {c.token, c.tokenUnasked}} {
-		s := share{What: pair[0].what, Target: report.Target{Value: 10, AtMost: true}}
-		var more []float64
-		for i := range pair[0].cpu {
-			more = append(more, pair[0].cpu[i]-pair[1].cpu[i])
-			s.Rounds = append(s.Rounds, 100*more[i]/c.empty.cpu[i])
-		}
-		s.Micros, s.Share = report.Median(more), report.Median(s.Rounds)
-		r.Shares = append(r.Shares, s)
+		r.Costs.Costs = append(r.Costs.Costs, report.CostOf(pair[0].spent, pair[1].spent, c.empty.spent, 10))
 	}
-}
-
-// Missed reports whether a share is above its target.
-func (r results) Missed() bool {
-	for _, s := range r.Shares {
-		if !s.Target.Met(s.Share) {
-			return true
-		}
-	}
-	return false
 }
 
 // Print writes the results as tables.
 func (r results) Print(w io.Writer) error {
-	fmt.Fprintf(w, "Admission: besra serve with the demo's model, beside an empty net/http handler; one row a request.\n%v\n\n", r.Machine)
-	table := [][]string{{"", "processor time a request", "rounds"}}
-	for _, s := range r.Servers {
-		table = append(table, []string{s.What, fmt.Sprintf("%.2f µs", report.Median(s.CPU)), fmt.Sprint(len(s.CPU))})
-	}
-	if err := report.Table(w, table); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	table = [][]string{{"what admission costs", "more than without", "of the empty handler's", "target"}}
-	for _, s := range r.Shares {
-		table = append(table, []string{
-			s.What, fmt.Sprintf("%+.2f µs", s.Micros), fmt.Sprintf("%+.1f %%", s.Share), s.Target.Says(s.Share, " %"),
-		})
-	}
-	if err := report.Table(w, table); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(w, "\nMedians of the rounds; shares are medians of the rounds' shares.")
-	return err
+	return r.PrintCosts(w, "Admission: besra serve with the demo's model, beside an empty net/http handler; one row a request.", "what admission costs")
 }

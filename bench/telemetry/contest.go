@@ -10,16 +10,16 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/bench/internal/load"
+	"github.com/besra-ml/besra/bench/internal/report"
 )
 
 // A contestant is a server and what it is asked.
 type contestant struct {
-	what     string
+	spent    report.Spent
 	program  string
 	begin    func() load.Requests
 	requests load.Requests // of this round
 	server   *load.Process
-	cpu      []float64 // by round, µs a request
 }
 
 // A contest is between these.
@@ -33,11 +33,11 @@ type contest struct {
 func newContest(o options) *contest {
 	c := &contest{
 		options:     o,
-		empty:       &contestant{what: "empty handler", program: "empty", begin: rows},
-		mutedRows:   &contestant{what: "rows, untold", program: "besra-muted", begin: rows},
-		rows:        &contestant{what: "rows", program: "besra", begin: rows},
-		mutedEvents: &contestant{what: "payments, untold", program: "besra-muted", begin: events},
-		events:      &contestant{what: "payments", program: "besra", begin: events},
+		empty:       &contestant{spent: report.Spent{What: "empty handler"}, program: "empty", begin: rows},
+		mutedRows:   &contestant{spent: report.Spent{What: "rows, untold"}, program: "besra-muted", begin: rows},
+		rows:        &contestant{spent: report.Spent{What: "rows"}, program: "besra", begin: rows},
+		mutedEvents: &contestant{spent: report.Spent{What: "payments, untold"}, program: "besra-muted", begin: events},
+		events:      &contestant{spent: report.Spent{What: "payments"}, program: "besra", begin: events},
 	}
 	c.all = []*contestant{c.empty, c.mutedRows, c.rows, c.mutedEvents, c.events}
 	return c
@@ -122,20 +122,13 @@ func (c *contest) stopAllBut(one *contestant) {
 
 func (x *contestant) send(n, connections int) error {
 	if err := load.Send(x.server.Address, connections, x.requests, n); err != nil {
-		return fmt.Errorf("%s: %w", x.what, err)
+		return fmt.Errorf("%s: %w", x.spent.What, err)
 	}
 	return nil
 }
 
 func (x *contestant) measure(o options) error {
-	before, err := x.server.CPU()
-	if err != nil {
-		return err
-	}
-	if err := x.send(o.requests, o.connections); err != nil {
-		return err
-	}
-	after, err := x.server.CPU()
-	x.cpu = append(x.cpu, (after-before).Seconds()*1e6/float64(o.requests))
+	cpu, err := x.server.Spend(o.connections, x.requests, o.requests)
+	x.spent.CPU = append(x.spent.CPU, cpu)
 	return err
 }

@@ -102,3 +102,16 @@ func (p *Process) Memory(file, field string) (float64, error) {
 	}
 	return 0, fmt.Errorf("%s has no %s", file, field)
 }
+
+// Spend sends a process n requests, and returns the µs of its processor time that each has taken.
+func (p *Process) Spend(connections int, requests Requests, n int) (float64, error) {
+	before, err := p.CPU()
+	if err != nil {
+		return 0, err
+	}
+	if err := Send(p.Address, connections, requests, n); err != nil {
+		return 0, err
+	}
+	after, err := p.CPU()
+	return (after - before).Seconds() * 1e6 / float64(n), err
+}
