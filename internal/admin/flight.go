@@ -15,7 +15,7 @@ import (
 type Flight struct {
 	recorder *trace.FlightRecorder
 	log      *slog.Logger
-	mu       sync.Mutex // one reads at a time
+	mu       sync.Mutex // held to begin, to end, and to read
 }
 
 // flightBytes bounds a recording, however much happens.
@@ -28,7 +28,10 @@ func NewFlight(last time.Duration, log *slog.Logger) *Flight {
 
 // Run records until ctx ends. A process has one recording at a time.
 func (f *Flight) Run(ctx context.Context) {
-	if err := f.recorder.Start(); err != nil {
+	f.mu.Lock()
+	err := f.recorder.Start()
+	f.mu.Unlock()
+	if err != nil {
 		f.log.Error("nothing is recorded for /debug/flight", "error", err)
 		return
 	}
