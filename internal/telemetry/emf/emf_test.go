@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -281,9 +282,27 @@ func TestFunction(t *testing.T) {
 	}
 }
 
+// A shared buffer is written by one goroutine and looked at by another.
+type shared struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *shared) Bytes() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.b.Bytes())
+}
+
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out shared
 		r, m := newReporter(t, &out, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -294,7 +313,7 @@ func TestRun(t *testing.T) {
 		route := m.Route("/v1/score", telemetry.NoPromise)
 		route.Answered(200, 0, time.Millisecond)
 		synctest.Wait()
-		if out.Len() != 0 {
+		if len(out.Bytes()) != 0 {
 			t.Error("too early")
 		}
 		time.Sleep(time.Minute + time.Millisecond)
