@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,11 +110,11 @@ func (c *contest) prepare() (err error) {
 }
 
 // stop ends the servers.
-func (c *contest) stop() { c.stopAllBut(nil) }
+func (c *contest) stop() { c.stopAllBut() }
 
-func (c *contest) stopAllBut(one *contestant) {
+func (c *contest) stopAllBut(some ...*contestant) {
 	for _, x := range c.all {
-		if x.server != nil && x != one {
+		if x.server != nil && !slices.Contains(some, x) {
 			x.server.Stop()
 			x.server = nil
 		}

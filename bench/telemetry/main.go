@@ -59,8 +59,8 @@ func run(o options) (r results, err error) {
 			}
 		}
 		if round == o.rounds-1 {
-			c.stopAllBut(c.rows)
-			if r.Percentiles, err = percentiles(c.rows, o); err != nil {
+			c.stopAllBut(c.rows, c.empty)
+			if r.Percentiles, err = percentiles(c.rows, c.empty, o); err != nil {
 				return r, err
 			}
 		}
@@ -100,11 +100,11 @@ func (r results) Print(w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	table := [][]string{{"a third of its load", "the client's", "besra's own", "buckets apart", "target"}}
+	table := [][]string{{"a fifth of its load", "the client's", "an empty handler's", "besra's own", "apart", "less the empty one", "target"}}
 	for _, p := range r.Percentiles {
 		table = append(table, []string{
-			p.What, fmt.Sprintf("%.0f µs", p.Client.Seconds()*1e6), fmt.Sprintf("≤ %.0f µs", p.Bound*1e6), fmt.Sprint(p.Apart),
-			p.Target.Says(float64(p.Apart), ""),
+			p.What, fmt.Sprintf("%.0f µs", p.Client.Seconds()*1e6), fmt.Sprintf("%.0f µs", p.Empty.Seconds()*1e6),
+			fmt.Sprintf("≤ %.0f µs", p.Bound*1e6), fmt.Sprintf("%d buckets", p.Raw), fmt.Sprint(p.Apart), p.Target.Says(float64(p.Apart), ""),
 		})
 	}
 	return report.Table(w, table)

@@ -23,6 +23,8 @@ type Client struct {
 	conns        []*conn
 	requests     Requests
 	events       []unix.EpollEvent
+
+	Tick time.Duration // how often Offer looks for requests that are due, besides whenever an answer arrives; 0: 250 µs
 }
 
 // A conn carries one request at a time.

@@ -4,6 +4,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -33,7 +34,7 @@ type Fate struct {
 func (c *Client) Offer(shots []Shot) ([]Fate, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	every := unix.NsecToTimespec(tick.Nanoseconds())
+	every := unix.NsecToTimespec(cmp.Or(c.Tick, tick).Nanoseconds())
 	if err := unix.TimerfdSettime(c.timer, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
 		return nil, err
 	}
