@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/besra-ml/besra/internal/identity"
@@ -55,13 +53,9 @@ func (g *Gateway) Guard(pattern string, needs identity.Scopes, next http.Handler
 	})
 }
 
-// panicked answers a request whose endpoint panicked. The log is told where, and no more of why than cannot be of the
-// request's own values.
+// panicked answers a request whose endpoint panicked.
 func (g *Gateway) panicked(v *visit, w http.ResponseWriter, p any) (status int) {
-	what := fmt.Errorf("panic: a %T", p)
-	if err, ok := p.(runtime.Error); ok {
-		what = fmt.Errorf("panic: %w", err)
-	}
+	what := telemetry.Panic(p)
 	v.told.Cause = what
 	g.Log.LogAttrs(context.Background(), slog.LevelError, "panic", slog.String("request", v.told.ID),
 		slog.String("what", what.Error()), slog.String("stack", string(debug.Stack())))

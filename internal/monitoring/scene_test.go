@@ -109,6 +109,15 @@ func (s *scene) healthy() {
 	s.onlyMeant()
 }
 
+// recorded waits until so many ticks of health are on record: an alarm that compares with the day before has to have one, and
+// where other tests keep all processors busy, seconds can go by without.
+func (s *scene) recorded(series string, ticks int) {
+	s.t.Helper()
+	s.until("health is on record", func() error {
+		return s.prometheus.has(fmt.Sprintf(`count_over_time(%s{job=%q}[1h]) >= %d`, series, s.job, ticks))
+	})
+}
+
 // onlyMeant checks that no alarm was ever raised but those that were meant.
 func (s *scene) onlyMeant() {
 	s.t.Helper()

@@ -149,12 +149,12 @@ func (x *match) incomparable(why string) {
 
 // fail counts n events that the challenger could not score, and tells why, once.
 func (x *match) fail(n int, why string) {
-	x.failures.Add(uint64(n))
-	x.counts.Failed.Add(uint64(n))
 	if x.failed.CompareAndSwap(false, true) {
 		x.log.Warn("a challenger cannot score an event", "model", x.champion.Name,
 			"version", x.champion.Version, "challenger", x.challenger.Version, "why", why)
 	}
+	x.failures.Add(uint64(n))
+	x.counts.Failed.Add(uint64(n))
 }
 
 // A worker has challengers score, and compares.
@@ -171,7 +171,7 @@ func (w *worker) compare() {
 	w.judged = 0
 	defer func() {
 		if r := recover(); r != nil {
-			x.fail(len(w.jobs)-w.judged, fmt.Sprintf("panic: %v", r))
+			x.fail(len(w.jobs)-w.judged, telemetry.Panic(r).Error())
 		}
 	}()
 	c, n := x.challenger, len(w.jobs)

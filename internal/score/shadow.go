@@ -2,7 +2,6 @@ package score
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -168,7 +167,7 @@ func (s *Shadow) note(b *Batch, i int, x *match, fill func(row []float64) bool) 
 	filled := false
 	defer func() {
 		if r := recover(); r != nil {
-			x.fail(1, fmt.Sprintf("panic: %v", r))
+			x.fail(1, telemetry.Panic(r).Error())
 		}
 		if !filled {
 			kept.pop()
