@@ -138,7 +138,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (id *identity.Identity, 
 	defer func() {
 		// Tokens are anybody's, and not all that reads them is ours.
 		if r := recover(); r != nil {
-			id, err = nil, tokenErrorf(tokenMalformed, "reading it fails: %v", r)
+			id, err = nil, tokenErrorf(tokenMalformed, "reading it fails: %v", telemetry.Panic(r))
 		}
 	}()
 	head, err := readTokenHead(token)
