@@ -135,7 +135,7 @@ func (c *rowCheck) Score(_ context.Context, b *score.Batch) error {
 func TestRowsOfAFileAndOnlineAreTheSame(t *testing.T) {
 	n := 183
 	if testing.Short() {
-		n = 45
+		n = 15
 	}
 	s := days(t, n)
 	b, err := bundle.Read(os.DirFS("../../models/fraud/1"))
