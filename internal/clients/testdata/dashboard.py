@@ -186,6 +186,11 @@ def bucket_of(bounds, counts, q):
     raise AssertionError("an empty histogram")
 
 
+def number(s):
+    """What a tile says; 0 while it says that nobody knows."""
+    return float(s.replace(",", "")) if re.fullmatch(r"[\d.,]+", s) else 0
+
+
 def as_seconds(s):
     n, unit = re.search(r"([\d.,]+) (ns|µs|ms|s)\b", s).groups()
     return float(n.replace(",", "")) * {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1}[unit]
@@ -323,7 +328,7 @@ def page():
     b = browser("dark")
     try:
         open_page(b)
-        until("requests are seen", lambda: float(text(b, "tile-requests") or 0) > 20)
+        until("requests are seen", lambda: number(text(b, "tile-requests")) > 20)
         first = text(b, "tile-requests-under")
         until("the figures move", lambda: text(b, "tile-requests-under") != first)
         time.sleep(8)
@@ -362,7 +367,7 @@ def key():
     b = browser("light")
     try:
         open_page(b)
-        until("requests are seen", lambda: float(text(b, "tile-requests") or 0) > 5)
+        until("requests are seen", lambda: number(text(b, "tile-requests")) > 5)
         until("clients are told", lambda: clients[0].split("_")[1] in text(b, "clients-body"))
         assert asked_for == [url + "/dashboard"], asked_for  # once, and from then on it is attached
         load.stop()
