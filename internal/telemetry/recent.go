@@ -13,6 +13,7 @@ import (
 type Recent struct {
 	now   func() time.Time
 	bar   atomic.Int64 // how slow a request must be to be among the slowest, in ns
+	stale atomic.Int64 // when the first of them will have been slow long ago, ns since 1970
 	mu    sync.Mutex
 	slow  []Slow
 	codes map[problemKey]*ProblemCount
@@ -76,7 +77,7 @@ func (r *Recent) Told(q *Request) {
 	if q.Problem != "" {
 		r.problem(q)
 	}
-	if q.Model != "" && int64(q.Took) > r.bar.Load() {
+	if q.Model != "" && (int64(q.Took) > r.bar.Load() || q.Times.Begun.UnixNano() > r.stale.Load()) {
 		r.slower(q)
 	}
 }
@@ -133,6 +134,19 @@ func (r *Recent) slower(q *Request) {
 		r.slow = r.slow[:slowKept-1]
 	}
 	r.slow = slices.Insert(r.slow, i, Slow{now, q.Clone()})
+	r.mark()
+}
+
+// mark says which requests are among the slowest from now on.
+func (r *Recent) mark() {
+	first := r.now()
+	for i := range r.slow {
+		if r.slow[i].At.Before(first) {
+			first = r.slow[i].At
+		}
+	}
+	r.stale.Store(first.Add(slowFor).UnixNano())
+	r.bar.Store(0)
 	if len(r.slow) == slowKept {
 		r.bar.Store(int64(r.slow[slowKept-1].Took))
 	}
@@ -140,9 +154,9 @@ func (r *Recent) slower(q *Request) {
 
 // forget drops what was slow long ago.
 func (r *Recent) forget(now time.Time) {
-	r.slow = slices.DeleteFunc(r.slow, func(s Slow) bool { return now.Sub(s.At) > slowFor })
-	if len(r.slow) < slowKept {
-		r.bar.Store(0)
+	n := len(r.slow)
+	if r.slow = slices.DeleteFunc(r.slow, func(s Slow) bool { return now.Sub(s.At) > slowFor }); len(r.slow) < n {
+		r.mark()
 	}
 }
 

@@ -123,7 +123,8 @@ func TestRecent(t *testing.T) {
 	r := NewRecent(c.now)
 	tell := func(took time.Duration, status int, problem, key string) {
 		r.Told(&Request{
-			ID: took.String(), Route: "/v1/score", Model: "fraud", Status: status, Problem: problem, Key: key, Took: took, Times: new(Times),
+			ID: took.String(), Route: "/v1/score", Model: "fraud", Status: status, Problem: problem, Key: key, Took: took,
+			Times: &Times{Begun: c.at},
 		})
 	}
 	for i := range 100 { // in no order
@@ -149,6 +150,14 @@ func TestRecent(t *testing.T) {
 		times.Begun = time.Time{}
 		if r.Slowest()[0].Times.Begun != c.at {
 			t.Error("it changed with the request")
+		}
+	})
+
+	t.Run("those that were slow long ago keep nobody out, though nobody looks", func(t *testing.T) {
+		c.at = c.at.Add(slowFor + time.Second)
+		tell(time.Microsecond, 200, "", "k1")
+		if all := r.Slowest(); len(all) != 1 || all[0].Took != time.Microsecond {
+			t.Errorf("%d are there, want the new one", len(all))
 		}
 	})
 
@@ -180,7 +189,7 @@ func TestRecent(t *testing.T) {
 	})
 
 	t.Run("clients are told apart, but not without end", func(t *testing.T) {
-		want := []ClientCount{{"k1", 101, 0, 0}, {"k2", 3, 2, 1}}
+		want := []ClientCount{{"k1", 102, 0, 0}, {"k2", 3, 2, 1}}
 		if d := cmp.Diff(want, r.Clients()); d != "" {
 			t.Error(d)
 		}
