@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -189,5 +190,24 @@ func put(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestEntitiesThatAreListedAreFound looks for a card's payments in the log, by the hash that lists of policies have.
+func TestEntitiesThatAreListedAreFound(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	s := startLogged(t, slog.New(slog.NewTextHandler(&log, nil)), func(c *Config) {
+		c.Log.Sample, c.Log.Entities = 1, []string{"card"}
+	})
+	for _, card := range []string{"c_17", "c_18", "c_17"} {
+		body := fmt.Sprintf(`{"event":{"time":"2026-11-27T00:00:01Z","card":%q,"terminal":"t_1","amount":12.5}}`, card)
+		if status, answer := s.post("/v1/score", body); status != http.StatusOK {
+			t.Fatalf("%d %s", status, answer)
+		}
+	}
+	hash := s.hasher.Hash("card", []byte("c_17"))
+	if n := strings.Count(log.String(), fmt.Sprintf(" card=%x ", hash[:])); n != 2 || strings.Contains(log.String(), "terminal=") {
+		t.Errorf("%d lines of it:\n%s", n, log.String())
 	}
 }
