@@ -9,7 +9,8 @@ import (
 type Trace struct {
 	ID      [16]byte // zero: there is none
 	Parent  [8]byte  // the client's span
-	Sampled bool     // the client keeps it
+	Decided bool     // the client has decided whether it keeps it
+	Sampled bool     // and does
 	State   string   // tracestate, as it came
 }
 
@@ -35,7 +36,7 @@ func ReadTraceparent(s string) (t Trace) {
 		!unhex(flags[:], s[53:55]) || t.Parent == [8]byte{} || t.None() {
 		return Trace{}
 	}
-	t.Sampled = flags[0]&1 != 0
+	t.Decided, t.Sampled = true, flags[0]&1 != 0
 	return t
 }
 
@@ -53,7 +54,7 @@ func ReadXRay(s string) (t Trace) {
 		case "Parent":
 			ok = unhex(t.Parent[:], value)
 		case "Sampled":
-			t.Sampled = value == "1"
+			t.Decided, t.Sampled = value == "0" || value == "1", value == "1"
 		}
 		if !ok {
 			return Trace{}

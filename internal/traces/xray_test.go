@@ -24,7 +24,7 @@ func TestReadXRayReadsWhatIsWritten(t *testing.T) {
 		c.TraceFlags = trace.TraceFlags(dice.Uint32() & 1)
 		header := propagation.HeaderCarrier(http.Header{})
 		xray.Propagator{}.Inject(trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(c)), header)
-		want := telemetry.Trace{ID: c.TraceID, Parent: c.SpanID, Sampled: c.TraceFlags.IsSampled()}
+		want := telemetry.Trace{ID: c.TraceID, Parent: c.SpanID, Decided: true, Sampled: c.TraceFlags.IsSampled()}
 		if got := telemetry.ReadXRay(header.Get("X-Amzn-Trace-Id")); got != want {
 			t.Fatalf("%q is %+v, want %+v", header, got, want)
 		}

@@ -113,7 +113,7 @@ func (t *Tracer) keeps(r *telemetry.Request) bool {
 	switch {
 	case r.Trace.Sampled:
 		return true
-	case r.Trace.Parent == [8]byte{} && r.Method == http.MethodPost && t.sampled():
+	case !r.Trace.Decided && r.Method == http.MethodPost && t.sampled():
 		return true
 	case r.Failed(), r.Degraded > 0, t.options.Slow > 0 && r.Took > t.options.Slow:
 		return t.troubled.take(r.Times.Begun.Add(r.Took).Unix())
