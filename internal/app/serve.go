@@ -110,6 +110,7 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	if a.tls != nil {
 		team.Go(func() { a.tls.Run(ctx) })
 	}
+	team.Go(func() { a.measure(ctx) })
 	a.access.watch(ctx, &team)
 	if a.dashboard != nil {
 		team.Go(func() { a.dashboard.Run(ctx) }) // whoever watches is let go when ctx ends

@@ -128,14 +128,13 @@ func (a *App) recover(ctx context.Context) error {
 // snapshotBytes of journal since the last snapshot are worth a new one, however young that is.
 const snapshotBytes = 256 << 20
 
-// tend looks after what is remembered until ctx ends: drops what is idle, tells how much there is and how far it has
-// drifted, and writes snapshots.
+// tend looks after what is remembered until ctx ends: drops what is idle, tells how much there is, and writes
+// snapshots.
 func (a *App) tend(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last, written := time.Now(), true
 	var alarms alarms
-	var drifts drifts
 	for {
 		select {
 		case <-ctx.Done():
@@ -145,12 +144,7 @@ func (a *App) tend(ctx context.Context) {
 		a.history.Store.Sweep(16)
 		a.history.Measure()
 		a.measureMemo(time.Now())
-		a.metrics.SLOs.Measure(time.Now())
-		if a.tls != nil {
-			a.metrics.TLS.Expiry.Set(float64(a.tls.NotAfter().Unix()))
-		}
 		a.access.measure(&a.metrics.Store)
-		drifts.tend(a, time.Now())
 		alarms.tell(a)
 		if a.history.Journal == nil {
 			continue

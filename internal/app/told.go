@@ -137,11 +137,34 @@ func (a *App) Flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// measure keeps what is told of the last minutes and hours up to date until ctx ends. It waits for no disk: what is
+// promised is looked at when one is sick.
+func (a *App) measure(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var drifts drifts
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			a.metrics.SLOs.Measure(now)
+			drifts.tend(a, now)
+			if a.tls != nil {
+				a.metrics.TLS.Expiry.Set(float64(a.tls.NotAfter().Unix()))
+			}
+		}
+	}
+}
+
 // closeTime is how long a collector is waited for in the end.
 const closeTime = 5 * time.Second
 
 // closeTold sends what is left to send. That it cannot is for the log to tell: besra ends well all the same.
 func (a *App) closeTold() {
+	if a.emitter != nil {
+		_ = a.emitter.Flush() // what was answered since it was told to stop
+	}
 	if a.tracer == nil {
 		return
 	}

@@ -25,6 +25,13 @@ func (b *Bundle) readReference(c *contents) error {
 	}
 	bits, _ := b.Model.Bits()
 	r.Narrow = bits == 32
+	if m := b.Missing; m != nil {
+		missing := *m
+		if r.Narrow {
+			missing = float64(float32(missing))
+		}
+		r.Missing = &missing
+	}
 	if b.Events != nil {
 		for i := range r.Features {
 			r.Features[i].Calendar = isCalendar(b.Events, r.Features[i].Name)

@@ -56,6 +56,7 @@ func VerdictOf(psi float64) Verdict {
 type Reference struct {
 	Rows     int
 	Golden   bool       // the rows are the bundle's golden ones
+	Missing  *float64   // a number that stands for missing, as narrow as the rows; nil: none
 	Narrow   bool       // the model sees numbers as float32, and so does a Watch; the rows were rounded before
 	Output   int        // which of a row's values is the score
 	Score    *Histogram // nil: none is

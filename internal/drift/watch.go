@@ -98,6 +98,9 @@ func (w *Watch) Count(row []float64, score float64) {
 		if w.ref.Narrow {
 			x = float64(float32(x))
 		}
+		if m := w.ref.Missing; m != nil && x == *m {
+			x = math.NaN()
+		}
 		cells[w.first[1+i]+w.histograms[1+i].Bin(x)].Add(1)
 	}
 }

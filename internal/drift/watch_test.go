@@ -265,6 +265,18 @@ func TestAWatchSeesNumbersAsTheModelDoes(t *testing.T) {
 	}
 }
 
+// A number that stands for missing is missing, wherever a row comes from.
+func TestAWatchKnowsWhatStandsForMissing(t *testing.T) {
+	r := Make(worldColumns[:1], []float64{math.NaN(), 1, 2, 3}, nil)
+	missing := -1.0
+	r.Missing = &missing
+	watch := r.Watch(begun, Options{})
+	watch.Count([]float64{-1}, 0)
+	if got := watch.Feature("amount")[r.Features[0].Bin(math.NaN())]; got.Live != 1 {
+		t.Errorf("%+v", watch.Feature("amount"))
+	}
+}
+
 func TestManyCountAtOnce(t *testing.T) {
 	w := newWorld(7)
 	watch := w.reference(5000).Watch(begun, Options{Rate: 1 << 20})

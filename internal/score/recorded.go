@@ -214,7 +214,7 @@ func (s *recorded) blind(ctx context.Context, b *Batch, i int, err error) {
 	if err := s.Scorer.Score(ctx, b.Part(i, i+1)); err != nil {
 		s.degrade(ctx, b, i, err)
 	}
-	e.Result.Degraded, e.Cause = true, err
+	e.Result.Degraded, e.Cause = true, errors.Join(e.Cause, err)
 }
 
 // queued notes an event whose record is on its way to the disk, or refuses it.

@@ -103,7 +103,7 @@ func (m *Metrics) Shadow(model, version string) Shadow {
 func (m *Metrics) addShadow(k *maker) {
 	m.shadowEvents = k.counters("besra_shadow_events_total")
 	m.shadowChanged = k.counters("besra_shadow_decisions_changed_total")
-	m.shadowShift = k.histograms("besra_shadow_score_shift", stageBounds())
+	m.shadowShift = k.histograms("besra_shadow_score_shift", shiftBounds())
 }
 
 // shiftBounds are narrow around no shift.

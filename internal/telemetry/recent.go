@@ -83,7 +83,11 @@ func (r *Recent) Told(q *Request) {
 }
 
 func (r *Recent) client(key string) *client {
-	if c, ok := (*r.clients.Load())[key]; ok {
+	all := *r.clients.Load()
+	if c, ok := all[key]; ok {
+		return c
+	}
+	if c, ok := all[OtherClients]; ok && len(all) > clientsKept {
 		return c
 	}
 	r.mu.Lock()
@@ -133,7 +137,9 @@ func (r *Recent) slower(q *Request) {
 	if len(r.slow) == slowKept {
 		r.slow = r.slow[:slowKept-1]
 	}
-	r.slow = slices.Insert(r.slow, i, Slow{now, q.Clone()})
+	kept := q.Clone()
+	kept.Cause, kept.Entities, kept.Trace.State = nil, nil, "" // which nobody looks at here
+	r.slow = slices.Insert(r.slow, i, Slow{now, kept})
 	r.mark()
 }
 

@@ -229,6 +229,14 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// A shift of scores is nothing like a time.
+func TestShiftsAreToldApart(t *testing.T) {
+	h := New(Options{}).Shadow("fraud", "2").Shift
+	if got := h.Buckets().Bounds; !slices.Equal(got, shiftBounds()) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestHistogram(t *testing.T) {
 	s := newShards(4)
 	layouts := map[string][]float64{

@@ -19,7 +19,7 @@ func measures() []measure {
 	last := func(label string) func([]string) bool { return func(v []string) bool { return v[len(v)-1] == label } }
 	return []measure{
 		{"besra_requests_total", "Requests", false, func(v []string) bool { return strings.HasPrefix(v[0], "/v1/") }},
-		{"besra_requests_total", "Errors", false, func(v []string) bool { return strings.HasPrefix(v[1], "5") }},
+		{"besra_requests_total", "Errors", false, func(v []string) bool { return strings.HasPrefix(v[0], "/v1/") && strings.HasPrefix(v[1], "5") }},
 		{"besra_request_seconds", "Latency", false, first("/v1/score")},
 		{"besra_request_seconds", "BatchLatency", false, first("/v1/score/batch")},
 		{"besra_denied_total", "Denied", false, nil},
