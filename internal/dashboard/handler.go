@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -55,6 +56,9 @@ func secure(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
+// longest is how long a stream lasts. Then the browser asks anew, and whoever may no longer see it is refused.
+const longest = 15 * time.Minute
+
 // watch answers GET /dashboard/events: server-sent events, until the client goes, falls behind, or besra stops. First
 // comes "history", then a "tick" a second, and "told" when there is something new to tell of single requests.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +78,9 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Time{}) // or the server takes the client for gone when timeouts.body is over
-	for m := range v.next(r.Context().Done()) {
+	ctx, cancel := context.WithTimeout(r.Context(), longest)
+	defer cancel()
+	for m := range v.next(ctx.Done()) {
 		// A deadline of its own for each message, in place of the one for all of an answer.
 		_ = c.SetWriteDeadline(time.Now().Add(patience))
 		if _, err := w.Write(m); err != nil || c.Flush() != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/problem"
@@ -30,7 +31,11 @@ func (g *Gateway) dashboard(w http.ResponseWriter, r *http.Request, v *visit) in
 // watch serves the page's stream. It is not in flight as requests are: it ends when besra stops, and not before.
 func (g *Gateway) watch(w http.ResponseWriter, r *http.Request, v *visit) int {
 	g.Metrics.InFlight.Dec()
-	defer g.Metrics.InFlight.Inc()
+	begun := time.Now()
+	defer func() {
+		g.Metrics.InFlight.Inc()
+		v.streamed = time.Since(begun)
+	}()
 	return g.dashboard(w, r, v)
 }
 

@@ -21,6 +21,8 @@ type visit struct {
 	until  until
 	line   telemetry.Timeline
 	told   telemetry.Request
+
+	streamed time.Duration // that it took to watch, which is nobody's wait
 }
 
 // identity returns who asks; nil where anybody may.
@@ -46,7 +48,7 @@ func (g *Gateway) leave(v *visit, route *telemetry.Route) {
 	}
 	v.ticket.Release(ended)
 	v.until.end()
-	v.told.Took = ended.Sub(v.line.Begun)
+	v.told.Took = ended.Sub(v.line.Begun) - v.streamed
 	g.Metrics.InFlight.Dec()
 	route.Answered(v.told.Status, v.told.Failures, v.told.Took)
 	if c := v.told.Problem; c != "" {
@@ -56,7 +58,7 @@ func (g *Gateway) leave(v *visit, route *telemetry.Route) {
 	for _, t := range g.Tell {
 		t.Told(&v.told)
 	}
-	v.call, v.ticket, v.until, v.told = admit.Call{}, admit.Ticket{}, until{}, telemetry.Request{}
+	v.call, v.ticket, v.until, v.told, v.streamed = admit.Call{}, admit.Ticket{}, until{}, telemetry.Request{}, 0
 	g.visits.Put(v)
 }
 

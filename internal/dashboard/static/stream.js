@@ -5,6 +5,7 @@ const path = "/dashboard/events";
 // follow calls on.history, on.tick and on.told with what comes, and on.state with "live", or why it is not.
 export function follow(on) {
   let source;
+  let again; // the try that is to come
   const open = () => {
     source = new EventSource(path);
     source.addEventListener("history", (e) => {
@@ -17,11 +18,14 @@ export function follow(on) {
       on.state("lost");
       if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
       why().then(on.state);
-      setTimeout(open, 5000);
+      again = setTimeout(open, 5000);
     });
   };
   open();
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => {
+    clearTimeout(again);
+    source.close();
+  });
   addEventListener("pageshow", (e) => {
     if (e.persisted) open();
   });

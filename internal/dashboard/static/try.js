@@ -13,13 +13,12 @@ export function tryPayment() {
   const kind = h("select", { id: "try-kind" });
   const dry = h("input", { type: "checkbox", id: "try-dry", checked: true });
   const id = h("input", { id: "try-event-id", placeholder: "evt_7", maxlength: 128, size: 12 });
-  const why = h("select", { id: "try-explain" }, [0, 3, 5].map((n) => h("option", { value: n }, n ? `${n} reasons` : "no reasons")));
   const dryBox = h("label", null, dry, "dry run");
   const idBox = h("label", null, "event_id ", id);
   const fields = h("div", { class: "fields" });
   form.classList.add("stack");
   form.append(
-    h("div", { class: "row" }, h("label", null, "Model ", model), h("label", null, "Given as ", kind), h("label", { class: "unseen-label" }, h("span", { class: "unseen" }, "Reasons"), why)),
+    h("div", { class: "row" }, h("label", null, "Model ", model), h("label", null, "Given as ", kind)),
     fields,
     h("div", { class: "row" }, h("button", { class: "main", type: "submit" }, "Score it"), h("button", { type: "button", id: "try-example" }, "Fill in an example"), dryBox, idBox));
   fill(answer, nothing("The answer comes here: score, decision, warnings, and where the time went."));
@@ -45,9 +44,7 @@ export function tryPayment() {
   }
 
   function make() {
-    const event = kind.value === "event";
-    dryBox.hidden = !event;
-    idBox.hidden = event && dry.checked;
+    idBox.hidden = dry.checked;
     fields.replaceChildren(...chosen().map((f) => {
       const name = `try-field-${f.name}`;
       const limits = [f.type, f.unit, f.min != null || f.max != null ? `${f.min ?? "…"} to ${f.max ?? "…"}` : null, f.required ? "required" : null].filter(Boolean).join(", ");
@@ -91,9 +88,8 @@ export function tryPayment() {
       if (input.value.trim() !== "") content[input.name] = value(input);
     }
     const body = { model: model.value, [event ? "event" : "features"]: content };
-    if (event && dry.checked) body.dry_run = true;
+    if (dry.checked) body.dry_run = true;
     else if (id.value.trim()) body.event_id = id.value.trim();
-    if (why.value !== "0") body.explain = Number(why.value);
     const text = JSON.stringify(body);
     const begun = performance.now();
     try {
