@@ -43,6 +43,7 @@ func verbs() []*verb {
 		loadVerb(),
 		stateVerb(),
 		modelsVerb(),
+		awsVerb(),
 		configVerb(),
 		versionVerb(),
 	}
