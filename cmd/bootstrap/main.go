@@ -67,6 +67,7 @@ func start(ctx context.Context) (*app.Function, *lambda.Door, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	narrow(memory)
 	for _, m := range f.Models() {
 		log.Info("serving", "model", m.Name, "version", m.Version, "proven", m.Proven, "memory_mb", memory)
 	}
@@ -90,17 +91,12 @@ func defaults() app.Config {
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html.
 const processor = 1769
 
-// sizes makes the runtime fit the part of a machine that the function has, and returns its memory, MB; 0: not known.
-//
-// Lambda shows more processors than it gives time on. With one thread that runs Go there is nobody to wait for, and with
-// as much memory as there is the collector rarely has to come.
+// sizes makes the collector fit the memory that the function has, and returns that, MB; 0: not known. With as much as
+// there is it rarely has to come.
 func sizes() (memory int) {
 	memory, _ = strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if memory <= 0 {
 		return 0
-	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), (memory+processor-1)/processor))
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(memory) << 20 * 8 / 10)
@@ -109,6 +105,14 @@ func sizes() (memory int) {
 		debug.SetGCPercent(400)
 	}
 	return memory
+}
+
+// narrow makes the scheduler fit the part of a processor that the function has. Lambda shows more processors than it gives
+// time on, once a function has started: with one thread that runs Go there is nobody to wait for.
+func narrow(memory int) {
+	if memory > 0 && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), (memory+processor-1)/processor))
+	}
 }
 
 // logger writes JSON lines as Lambda reads them: with timestamp, level and message.
