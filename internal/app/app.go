@@ -71,6 +71,7 @@ type App struct {
 	dashboard *dashboard.Recorder // nil: there is none
 
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
+	function  bool        // it runs for the time of requests, as one of many: there is no listener, and no memory of its own
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
 }
 

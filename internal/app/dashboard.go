@@ -8,7 +8,7 @@ import (
 
 // newDashboard returns operators' page; nil: there is none.
 func (a *App) newDashboard() http.Handler {
-	if !a.config.Dashboard || a.foreign {
+	if !a.config.Dashboard || a.foreign || a.function {
 		return nil
 	}
 	a.dashboard = dashboard.NewRecorder(dashboard.Options{Metrics: a.metrics, Recent: a.recent})
