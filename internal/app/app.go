@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -141,6 +142,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Listed:        c.Log.Entities,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
+		XRay:          strings.HasPrefix(c.Traces.Endpoint, "udp://"), // such a collector is X-Ray's daemon
 		Dashboard:     a.newDashboard(),
 		Log:           log,
 		Ready:         a.isReady,

@@ -294,7 +294,7 @@ func (c *Config) Settings() []Setting {
 		{"log.entities", texts(&c.Log.Entities), "`list` of events' fields whose keyed hashes stand in the lines of their requests: [card]"},
 		{"lambda.event", choice(&c.Lambda.Event, "http-api", "rest-api", "function-url", "alb", "direct"), "what sends an AWS Lambda function its events, http-api, rest-api, function-url, alb or direct: a `word`"},
 		{"service", text(&c.Service), "`name` of this service in traces and EMF metrics"},
-		{"traces.endpoint", text(&c.Traces.Endpoint), "`URL` of a collector that takes traces by OTLP over HTTP: http://localhost:4318; empty: none are kept"},
+		{"traces.endpoint", text(&c.Traces.Endpoint), "`URL` of a collector that takes traces by OTLP over HTTP, http://localhost:4318, or of an X-Ray daemon, udp://127.0.0.1:2000; empty: none are kept"},
 		{"traces.sample", share(&c.Traces.Sample), "`share` of requests whose traces are kept where the client has not decided, 0 to 1"},
 		{"traces.slow", duration(&c.Traces.Slow), "`time` beyond which a request's trace is kept, whoever decided; those of failed and degraded ones are, too"},
 		{"traces.headers_file", text(&c.Traces.HeadersFile), "`file` of headers for the collector, one a line, such as a key; it is read each time"},
