@@ -21,6 +21,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/lambda"
+	"github.com/besra-ml/besra/internal/telemetry/otlp"
 )
 
 func main() {
@@ -83,6 +84,7 @@ func defaults() app.Config {
 	c.Models.Poll = time.Minute               // what is in the zip does not change
 	c.Valkey.Deadline = 10 * time.Millisecond // a third of a processor may be taken away for as long
 	c.EMF.Namespace = "besra"
+	c.Traces.Endpoint = otlp.DaemonEndpoint(os.Getenv("AWS_XRAY_DAEMON_ADDRESS"))
 	c.Dashboard, c.Admin.Listen = false, ""
 	return c
 }
