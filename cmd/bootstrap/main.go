@@ -131,8 +131,8 @@ func logger(level string) (*slog.Logger, error) {
 	}})), nil
 }
 
-// traceOf returns the trace that Lambda hands over beside an event.
+// traceOf returns the trace that Lambda hands over beside an event, where the library keeps it.
 func traceOf(ctx context.Context) string {
-	trace, _ := ctx.Value("x-amzn-trace-id").(string) //nolint:staticcheck // the key is the library's
+	trace, _ := ctx.Value("x-amzn-trace-id").(string)
 	return trace
 }

@@ -134,23 +134,28 @@ func TestEventsBecomeRequests(t *testing.T) {
 	}{
 		{HTTPAPI, httpEvent(), seen{
 			"POST", "/v1/score", "/v1/score", "a=1&b=%20", "abc.execute-api.eu-central-1.amazonaws.com", "192.0.2.7:0", body,
-			http.Header{"Content-Type": jsonType, "Host": {"abc.execute-api.eu-central-1.amazonaws.com"}, "X-Amzn-Trace-Id": {"Root=1-5759e988-bd862e3fe1be46a994272793"}, "X-Request-Id": {"r-1"}}, nil,
+			http.Header{"Content-Type": jsonType, "Host": {"abc.execute-api.eu-central-1.amazonaws.com"}, "X-Amzn-Trace-Id": {"Root=1-5759e988-bd862e3fe1be46a994272793"}, "X-Request-Id": {"r-1"}},
+			nil,
 		}},
 		{RESTAPI, restEvent(), seen{
 			"POST", "/v1/score", "/v1/score", "a=1&a=2", "rest.example.com", "192.0.2.8:0", body,
-			http.Header{"Content-Type": jsonType, "Host": {"rest.example.com"}, "X-Two": {"a", "b"}, "X-Request-Id": {"r-2"}}, auth.Platform("api-key:k1"),
+			http.Header{"Content-Type": jsonType, "Host": {"rest.example.com"}, "X-Two": {"a", "b"}, "X-Request-Id": {"r-2"}},
+			auth.Platform("api-key:k1"),
 		}},
 		{FunctionURL, urlEvent(), seen{
 			"POST", "/v1/score", "/v1/score", "", "u.lambda-url.eu-central-1.on.aws", "192.0.2.10:0", body,
-			http.Header{"Content-Type": jsonType, "Host": {"u.lambda-url.eu-central-1.on.aws"}, "X-Request-Id": {"r-3"}}, auth.Platform("iam:arn:aws:iam::1:user/shop"),
+			http.Header{"Content-Type": jsonType, "Host": {"u.lambda-url.eu-central-1.on.aws"}, "X-Request-Id": {"r-3"}},
+			auth.Platform("iam:arn:aws:iam::1:user/shop"),
 		}},
 		{ALB, balancerEvent(false), seen{
 			"POST", "/v1/score", "/v1/score", "", "lb.example.com", "192.0.2.9:0", body,
-			http.Header{"Content-Type": jsonType, "Host": {"lb.example.com"}, "X-Forwarded-For": {"203.0.113.9, 192.0.2.9"}}, nil,
+			http.Header{"Content-Type": jsonType, "Host": {"lb.example.com"}, "X-Forwarded-For": {"203.0.113.9, 192.0.2.9"}},
+			nil,
 		}},
 		{ALB, balancerEvent(true), seen{
 			"POST", "/v1/score", "/v1/score", "", "lb.example.com", "192.0.2.9:0", body,
-			http.Header{"Content-Type": jsonType, "Host": {"lb.example.com"}, "X-Forwarded-For": {"203.0.113.9, 192.0.2.9"}}, nil,
+			http.Header{"Content-Type": jsonType, "Host": {"lb.example.com"}, "X-Forwarded-For": {"203.0.113.9, 192.0.2.9"}},
+			nil,
 		}},
 		{Direct, json.RawMessage(body), seen{"POST", "/v1/score", "/v1/score", "", "", ":0", body, http.Header{"Content-Type": jsonType}, auth.Platform("invoke")}},
 		{Direct, json.RawMessage(`{"events":[]}`), seen{"POST", "/v1/score/batch", "/v1/score/batch", "", "", ":0", `{"events":[]}`, http.Header{"Content-Type": jsonType}, auth.Platform("invoke")}},
