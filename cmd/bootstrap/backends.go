@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
@@ -40,8 +42,19 @@ func tracer(o app.TracerOptions) (app.Tracer, error) {
 func emitter(o app.EmitterOptions) (app.Emitter, error) {
 	return emf.New(emf.Options{
 		Namespace: o.Namespace, Service: o.Service, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), Every: o.Every,
-		Metrics: o.Metrics, Out: os.Stdout, Log: o.Log,
+		Metrics: o.Metrics, Out: os.Stdout, Log: o.Log, Properties: properties,
 	})
+}
+
+// properties are what a line of metrics has beside them, by which it is found with the others of its request.
+func properties(ctx context.Context) (all []emf.Field) {
+	if l, ok := lambdacontext.FromContext(ctx); ok {
+		all = append(all, emf.Field{Name: "function_request_id", Value: l.AwsRequestID})
+	}
+	if trace := traceOf(ctx); trace != "" {
+		all = append(all, emf.Field{Name: "xray_trace_id", Value: trace})
+	}
+	return all
 }
 
 // shared is Valkey, or what speaks its protocol.

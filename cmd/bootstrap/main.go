@@ -21,6 +21,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/lambda"
+	"github.com/besra-ml/besra/internal/telemetry/otlp"
 )
 
 func main() {
@@ -67,6 +68,7 @@ func start(ctx context.Context) (*app.Function, *lambda.Door, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	narrow(memory)
 	for _, m := range f.Models() {
 		log.Info("serving", "model", m.Name, "version", m.Version, "proven", m.Proven, "memory_mb", memory)
 	}
@@ -82,6 +84,7 @@ func defaults() app.Config {
 	c.Models.Poll = time.Minute               // what is in the zip does not change
 	c.Valkey.Deadline = 10 * time.Millisecond // a third of a processor may be taken away for as long
 	c.EMF.Namespace = "besra"
+	c.Traces.Endpoint = otlp.DaemonEndpoint(os.Getenv("AWS_XRAY_DAEMON_ADDRESS"))
 	c.Dashboard, c.Admin.Listen = false, ""
 	return c
 }
@@ -90,17 +93,12 @@ func defaults() app.Config {
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html.
 const processor = 1769
 
-// sizes makes the runtime fit the part of a machine that the function has, and returns its memory, MB; 0: not known.
-//
-// Lambda shows more processors than it gives time on. With one thread that runs Go there is nobody to wait for, and with
-// as much memory as there is the collector rarely has to come.
+// sizes makes the collector fit the memory that the function has, and returns that, MB; 0: not known. With as much as
+// there is it rarely has to come.
 func sizes() (memory int) {
 	memory, _ = strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if memory <= 0 {
 		return 0
-	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), (memory+processor-1)/processor))
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(memory) << 20 * 8 / 10)
@@ -109,6 +107,14 @@ func sizes() (memory int) {
 		debug.SetGCPercent(400)
 	}
 	return memory
+}
+
+// narrow makes the scheduler fit the part of a processor that the function has. Lambda shows more processors than it gives
+// time on, once a function has started: with one thread that runs Go there is nobody to wait for.
+func narrow(memory int) {
+	if memory > 0 && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), (memory+processor-1)/processor))
+	}
 }
 
 // logger writes JSON lines as Lambda reads them: with timestamp, level and message.
@@ -125,8 +131,8 @@ func logger(level string) (*slog.Logger, error) {
 	}})), nil
 }
 
-// traceOf returns the trace that Lambda hands over beside an event.
+// traceOf returns the trace that Lambda hands over beside an event, where the library keeps it.
 func traceOf(ctx context.Context) string {
-	trace, _ := ctx.Value("x-amzn-trace-id").(string) //nolint:staticcheck // the key is the library's
+	trace, _ := ctx.Value("x-amzn-trace-id").(string)
 	return trace
 }

@@ -83,13 +83,8 @@ func (f *Function) Before(ctx context.Context) {
 
 // After is called before an answer goes out: what must not wait for the next event is sent and written.
 func (f *Function) After(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, afterTime)
-	defer cancel()
-	_ = f.a.Flush(ctx) // the log has it
+	_ = f.a.FlushDue(ctx) // the log has it
 }
-
-// afterTime is for how long an answer waits for what is told of it.
-const afterTime = 20 * time.Millisecond
 
 // Close ends what goes on, and sends and writes what is left, as when the platform ends the process.
 func (f *Function) Close() error { return errors.Join(f.stop(), f.a.close()) }

@@ -53,9 +53,10 @@ func (s *scanner) scalar(dst *string) error {
 		b, err := s.Skip()
 		*dst = string(b)
 		return err
+	default:
+		_, err := s.Skip()
+		return err
 	}
-	_, err := s.Skip()
-	return err
 }
 
 // texts reads a list of strings, or null.

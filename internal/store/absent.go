@@ -50,9 +50,13 @@ func (Absent) Begin(_ context.Context, _ Key, _ Digest, dst []byte, _ []Ref, _ *
 func (Absent) Delete(context.Context, Key) (bool, error) { return false, ErrAbsent }
 
 // Status says that there is none.
-func (a Absent) Status() SharedStatus { return SharedStatus{Since: a.Since, Why: "there is none: valkey.address"} }
+func (a Absent) Status() SharedStatus {
+	return SharedStatus{Since: a.Since, Why: "there is none: valkey.address"}
+}
 
-func (Absent) Call(context.Context, string, string, ...string) ([]int64, error) { return nil, ErrAbsent }
+func (Absent) Call(context.Context, string, string, ...string) ([]int64, error) {
+	return nil, ErrAbsent
+}
 
 func (Absent) Get(context.Context, string) ([]byte, error) { return nil, ErrAbsent }
 

@@ -42,7 +42,8 @@ func (s *Store) Wake(ctx context.Context) error {
 	}
 }
 
-// answers reports whether the connection is alive. The client makes another by itself where it has seen that one end.
+// answers reports whether the connections are alive, those to all nodes of a cluster. The client makes another by itself
+// where it has seen that one has ended.
 func (l *link) answers(ctx context.Context) bool {
 	c := l.client.Load()
 	if c == nil {
@@ -50,8 +51,21 @@ func (l *link) answers(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wakeTime)
 	defer cancel()
+	nodes := (*c).Nodes()
+	alive := make(chan bool, len(nodes))
+	for _, node := range nodes {
+		go func() { alive <- ping(ctx, node) }()
+	}
+	all := true
+	for range nodes {
+		all = <-alive && all
+	}
+	return all
+}
+
+func ping(ctx context.Context, c valkey.Client) bool {
 	for range 2 { // the first may be what finds that it has ended
-		_, err := leave(ctx, *c, func(ctx context.Context, c valkey.Client) (string, error) {
+		_, err := leave(ctx, c, func(ctx context.Context, c valkey.Client) (string, error) {
 			return c.Do(ctx, c.B().Ping().Build()).ToString()
 		})
 		if err == nil {
