@@ -228,10 +228,10 @@ func glanceAt(root *os.Root, name string, version int) (g glance, err error) {
 	return g, err
 }
 
-// readVersion reads and proves one version of a directory.
-func readVersion(root *os.Root, name string, version int) (b *bundle.Bundle, err error) {
+// readVersion reads, by read, and proves one version of a directory.
+func readVersion(root *os.Root, name string, version int, read func(fs.FS) (*bundle.Bundle, error)) (b *bundle.Bundle, err error) {
 	err = inVersion(root, name, version, func(fsys fs.FS) error {
-		if b, err = bundle.Read(fsys); err != nil {
+		if b, err = read(fsys); err != nil {
 			return err
 		}
 		if err := placed(b, name, version); err != nil {
