@@ -29,11 +29,12 @@ import (
 
 // Backends is what a binary links and hands in.
 type Backends struct {
-	Exporter func(*telemetry.Metrics) http.Handler // serves GET /metrics
-	Shared   SharedStore                           // the store that processes share; nil: this binary has none
-	Tracer   func(TracerOptions) (Tracer, error)   // tells a collector of requests; nil: this binary has none
-	EMF      func(EmitterOptions) (Emitter, error) // writes metrics into a log; nil: likewise
-	Demo     fs.FS                                 // the bundle that is served when no model is named
+	Exporter func(*telemetry.Metrics) http.Handler  // serves GET /metrics
+	Shared   SharedStore                            // the store that processes share; nil: this binary has none
+	Tracer   func(TracerOptions) (Tracer, error)    // tells a collector of requests; nil: this binary has none
+	EMF      func(EmitterOptions) (Emitter, error)  // writes metrics into a log; nil: likewise
+	Page     func(*dashboard.Recorder) http.Handler // operators' page; nil: this binary has none
+	Demo     fs.FS                                  // the bundle that is served when no model is named
 	Build    telemetry.Options
 }
 
@@ -143,7 +144,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
 		XRay:          strings.HasPrefix(c.Traces.Endpoint, "udp://"), // such a collector is X-Ray's daemon
-		Dashboard:     a.newDashboard(),
+		Dashboard:     a.newDashboard(b.Page),
 		Log:           log,
 		Ready:         a.isReady,
 		Admission:     a.access.admission,
