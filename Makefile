@@ -19,18 +19,25 @@ VERSION ?=
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.9.0
 
-# The budget of the stripped binary, in MB: a Lambda or a container that starts cold reads all of it.
+# The budgets of stripped binaries, in MB: a container or a function that starts cold reads all of its own.
 SIZE_MB := 25
+BOOTSTRAP_MB := 16
+BOOTSTRAP_ZIPPED_MB := 6.5
+
+# Where a release of besra runs, and how besra and its function are linked.
+DIST := dist
+RELEASES := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
+ldflags = -s -w$(if $(VERSION), -X main.version=$(VERSION))
 
 golangci := .cache/bin/golangci-lint-$(GOLANGCI_LINT)
 packages := . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/... ./cmd/... ./api/... ./deploy/...
 
 # What make check does beside the tests, in this order. CI takes its steps from here.
-checks := tidy generated lint cross arm64 size race fuzz bench-builds traces openapi clients
+checks := tidy generated lint cross arm64 size release-builds race fuzz bench-builds traces openapi clients
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## play the demo: payments through a real server, then keep serving
@@ -38,7 +45,35 @@ run: build ## play the demo: payments through a real server, then keep serving
 
 .PHONY: build
 build: ## build bin/besra
-	$(GO) build -trimpath -ldflags '-s -w$(if $(VERSION), -X main.version=$(VERSION))' -o bin/besra ./cmd/besra
+	$(GO) build -trimpath -ldflags '$(ldflags)' -o bin/besra ./cmd/besra
+
+.PHONY: bootstrap bootstrap-arm64 bootstrap-x86_64
+bootstrap: bootstrap-arm64 bootstrap-x86_64 ## build besra as a function of AWS Lambda, beside bin/besra: for besra aws
+bootstrap-arm64: GOARCH = arm64
+bootstrap-x86_64: GOARCH = amd64
+bootstrap-arm64 bootstrap-x86_64:
+	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc,grpcnotrace -ldflags '$(ldflags)' -o bin/$@ ./cmd/bootstrap
+
+.PHONY: release release-builds
+release: bootstrap ## build dist/: besra for all platforms, its functions embedded, with SHA256SUMS (VERSION=v1.2.3)
+	@test -n "$(VERSION)" || { echo "say which: make release VERSION=v1.2.3"; exit 1; }
+	rm -rf $(DIST) cmd/besra/bootstraps
+	mkdir -p $(DIST) cmd/besra/bootstraps
+	for a in arm64 x86_64; do gzip -9 -n -c bin/bootstrap-$$a > cmd/besra/bootstraps/bootstrap-$$a.gz; done
+	for p in $(RELEASES); do \
+		GOOS=$${p%-*} GOARCH=$${p#*-} CGO_ENABLED=0 $(GO) build -trimpath -tags besra_release -ldflags '$(ldflags)' \
+			-o $(DIST)/besra-$(VERSION)-$$p$$(case $$p in windows-*) echo .exe;; esac) ./cmd/besra; \
+	done
+	cd $(DIST) && sha256sum * > SHA256SUMS
+release-builds: build ## check that a release packs the functions that it embeds
+	$(MAKE) --no-print-directory release VERSION=v0.0.0 DIST=.cache/dist RELEASES="$$($(GO) env GOOS)-$$($(GO) env GOARCH)"
+	cd .cache/dist && sha256sum --check --quiet SHA256SUMS
+	for a in arm64 x86_64; do \
+		.cache/dist/besra-v0.0.0-* aws package --arch $$a -o .cache/dist/embedded.zip; \
+		bin/besra aws package --bootstrap bin/bootstrap-$$a -o .cache/dist/given.zip >/dev/null; \
+		cmp .cache/dist/embedded.zip .cache/dist/given.zip; \
+	done
+	rm -rf .cache/dist cmd/besra/bootstraps
 
 .PHONY: test
 test: ## run all tests; with BESRA_REQUIRE=1 what a test cannot find fails it
@@ -100,8 +135,10 @@ arm64: ## run the engine's tests as arm64, where Go may fuse a*b + c, under qemu
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -timeout 15m -exec qemu-aarch64 . ./forest/... ./linear/... ./pipeline/... ./format/... ./internal/libm/...
 
 .PHONY: size
-size: build ## hold the stripped binary below its budget
-	@.ci/size bin/besra $(SIZE_MB)
+size: build bootstrap ## hold the stripped binaries below their budgets, and show what takes most of a function's
+	@GO=$(GO) .ci/size besra bin/besra $(SIZE_MB)
+	@GO=$(GO) .ci/size bootstrap bin/bootstrap-arm64 arm64 $(BOOTSTRAP_MB) $(BOOTSTRAP_ZIPPED_MB)
+	@GO=$(GO) .ci/size bootstrap bin/bootstrap-x86_64 amd64 $(BOOTSTRAP_MB) $(BOOTSTRAP_ZIPPED_MB)
 
 .PHONY: traces
 traces: ## follow requests from OpenTelemetry's SDK through besra and a store to the Collector's receiver
@@ -180,4 +217,4 @@ nightly: ## what takes longer than check: everything under the race detector, 20
 
 .PHONY: clean
 clean: ## remove what was built; .cache stays
-	rm -rf bin
+	rm -rf bin dist cmd/besra/bootstraps

@@ -10,6 +10,7 @@
 package besra
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -106,11 +107,14 @@ var errTooLarge = fmt.Errorf("larger than %d bytes", MaxFile)
 
 // Read reads a model file, whatever format it is in.
 func Read(r io.Reader, o Options) (*Model, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
-	if err != nil {
+	var b bytes.Buffer
+	if known, ok := r.(interface{ Len() int }); ok { // as those of package bytes and strings do
+		b.Grow(min(known.Len(), MaxFile) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(r, MaxFile+1)); err != nil {
 		return nil, err
 	}
-	return read(data, o)
+	return read(b.Bytes(), o)
 }
 
 func read(data []byte, o Options) (*Model, error) {

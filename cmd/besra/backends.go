@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/dashboard"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/store/valkey/iam"
@@ -24,6 +25,7 @@ func backends() app.Backends {
 		Shared:   shared{},
 		Tracer:   tracer,
 		EMF:      emitter,
+		Page:     dashboard.Handler,
 		Demo:     models.Demo(),
 		Build:    telemetry.Options{Version: buildVersion()},
 	}

@@ -23,12 +23,18 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"besra": main})
 }
 
-// TestScripts runs testdata/*.txtar. There $CASES is the folder of the parity cases.
+// TestScripts runs testdata/*.txtar. There $CASES is the folder of the parity cases, $DEMO the demo's bundle, and $BOOTSTRAPS
+// has a program for each architecture of Lambda's.
 func TestScripts(t *testing.T) {
 	cases, err := filepath.Abs(filepath.Join("..", "..", "testdata", "xgboost"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	demo, err := filepath.Abs(filepath.Join("..", "..", "models", "fraud", "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := bootstraps(t)
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +47,8 @@ func TestScripts(t *testing.T) {
 		Deadline: time.Now().Add(4 * time.Minute), // a server that should have been refused serves on
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CASES", cases)
+			e.Setenv("DEMO", demo)
+			e.Setenv("BOOTSTRAPS", programs)
 			e.Values[backgroundKey{}] = new(background)
 			return nil
 		},

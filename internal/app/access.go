@@ -44,7 +44,8 @@ func (a *App) openAccess() (err error) {
 		}
 		o.Keys = a.access.keys
 	}
-	if len(c.Auth.JWT) > 0 {
+	o.Closed = a.function && !c.Insecure
+	if len(c.Auth.JWT) > 0 && !a.fronted() {
 		if a.access.tokens, err = auth.NewJWT(auth.JWTOptions{Issuers: c.Auth.JWT, Metrics: m, Log: a.log}); err != nil {
 			return fmt.Errorf("auth.jwt: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -28,11 +29,12 @@ import (
 
 // Backends is what a binary links and hands in.
 type Backends struct {
-	Exporter func(*telemetry.Metrics) http.Handler // serves GET /metrics
-	Shared   SharedStore                           // the store that processes share; nil: this binary has none
-	Tracer   func(TracerOptions) (Tracer, error)   // tells a collector of requests; nil: this binary has none
-	EMF      func(EmitterOptions) (Emitter, error) // writes metrics into a log; nil: likewise
-	Demo     fs.FS                                 // the bundle that is served when no model is named
+	Exporter func(*telemetry.Metrics) http.Handler  // serves GET /metrics
+	Shared   SharedStore                            // the store that processes share; nil: this binary has none
+	Tracer   func(TracerOptions) (Tracer, error)    // tells a collector of requests; nil: this binary has none
+	EMF      func(EmitterOptions) (Emitter, error)  // writes metrics into a log; nil: likewise
+	Page     func(*dashboard.Recorder) http.Handler // operators' page; nil: this binary has none
+	Demo     fs.FS                                  // the bundle that is served when no model is named
 	Build    telemetry.Options
 }
 
@@ -70,6 +72,7 @@ type App struct {
 	dashboard *dashboard.Recorder // nil: there is none
 
 	recovered atomic.Bool // what is remembered is whole: it may be added to and written down
+	function  bool        // it runs for the time of requests, as one of many: there is no listener, and no memory of its own
 	foreign   bool        // histories of models that are not named are kept as they are: nothing is served
 }
 
@@ -140,7 +143,8 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		Listed:        c.Log.Entities,
 		Exporter:      b.Exporter(a.metrics),
 		OpenAPI:       api.OpenAPI,
-		Dashboard:     a.newDashboard(),
+		XRay:          strings.HasPrefix(c.Traces.Endpoint, "udp://"), // such a collector is X-Ray's daemon
+		Dashboard:     a.newDashboard(b.Page),
 		Log:           log,
 		Ready:         a.isReady,
 		Admission:     a.access.admission,

@@ -29,6 +29,7 @@ type Config struct {
 	Timeouts        TimeoutsConfig
 	Dashboard       bool // operators' page is served
 	Log             LogConfig
+	Lambda          LambdaConfig
 	Service         string // what it is called where several are seen
 	Traces          TracesConfig
 	EMF             EMFConfig
@@ -75,7 +76,8 @@ type StateConfig struct {
 	Dir           string // "": in memory only
 	Bytes         int64  // of histories
 	EntityKeyFile string
-	CardNumbers   bool // ids may look like card numbers
+	EntityKey     string // of the environment, EntityKeyVariable: no flag or file has it
+	CardNumbers   bool   // ids may look like card numbers
 	Fsync         string
 	FsyncInterval time.Duration
 	OnFailure     string
@@ -115,6 +117,11 @@ type MemoConfig struct {
 	Bytes    int64
 	Estimate bool // what it would be worth is estimated
 	Shared   bool // margins that take long are shared with other processes
+}
+
+// LambdaConfig says how a function is called. It is read by the function alone.
+type LambdaConfig struct {
+	Event string // what sends it events: http-api, rest-api, function-url, alb, direct
 }
 
 // DriftConfig says how what models see is compared with what they were made for.
@@ -196,6 +203,7 @@ func Defaults() Config {
 		},
 		Dashboard: true,
 		Log:       LogConfig{Level: "info", Sample: 0.01, Rate: 100},
+		Lambda:    LambdaConfig{Event: "http-api"},
 		Service:   "besra",
 		Traces:    TracesConfig{Sample: 0.01, Slow: 50 * time.Millisecond},
 		EMF:       EMFConfig{Interval: time.Minute},
@@ -284,8 +292,9 @@ func (c *Config) Settings() []Setting {
 		{"log.sample", share(&c.Log.Sample), "`share` of requests that went well and get a line, too, 0 to 1; those that went wrong all do"},
 		{"log.rate", count(&c.Log.Rate), "most lines a second about requests, a `number`; those beyond are counted"},
 		{"log.entities", texts(&c.Log.Entities), "`list` of events' fields whose keyed hashes stand in the lines of their requests: [card]"},
+		{"lambda.event", choice(&c.Lambda.Event, "http-api", "rest-api", "function-url", "alb", "direct"), "what sends an AWS Lambda function its events, http-api, rest-api, function-url, alb or direct: a `word`"},
 		{"service", text(&c.Service), "`name` of this service in traces and EMF metrics"},
-		{"traces.endpoint", text(&c.Traces.Endpoint), "`URL` of a collector that takes traces by OTLP over HTTP: http://localhost:4318; empty: none are kept"},
+		{"traces.endpoint", text(&c.Traces.Endpoint), "`URL` of a collector that takes traces by OTLP over HTTP, http://localhost:4318, or of an X-Ray daemon, udp://127.0.0.1:2000; empty: none are kept"},
 		{"traces.sample", share(&c.Traces.Sample), "`share` of requests whose traces are kept where the client has not decided, 0 to 1"},
 		{"traces.slow", duration(&c.Traces.Slow), "`time` beyond which a request's trace is kept, whoever decided; those of failed and degraded ones are, too"},
 		{"traces.headers_file", text(&c.Traces.HeadersFile), "`file` of headers for the collector, one a line, such as a key; it is read each time"},

@@ -7,10 +7,10 @@ import (
 )
 
 // newDashboard returns operators' page; nil: there is none.
-func (a *App) newDashboard() http.Handler {
-	if !a.config.Dashboard || a.foreign {
+func (a *App) newDashboard(page func(*dashboard.Recorder) http.Handler) http.Handler {
+	if page == nil || !a.config.Dashboard || a.foreign || a.function {
 		return nil
 	}
 	a.dashboard = dashboard.NewRecorder(dashboard.Options{Metrics: a.metrics, Recent: a.recent})
-	return dashboard.Handler(a.dashboard)
+	return page(a.dashboard)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,35 @@ var (
 	errPin       = errors.New("want the number of a version")
 	errMany      = errors.New("there are more than this version of besra looks at")
 )
+
+// A Catalogue is what a directory of models holds: versions, in order, and the one that is pinned, by name.
+type Catalogue struct {
+	Versions map[string][]int
+	Pins     map[string]int
+}
+
+// ReadCatalogue looks into a directory of models, and reads none of them.
+func ReadCatalogue(dir string) (Catalogue, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Catalogue{}, err
+	}
+	defer root.Close()
+	l, err := list(root)
+	if err != nil {
+		return Catalogue{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	for name, err := range l.unread {
+		return Catalogue{}, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+	}
+	for name, err := range l.badPins {
+		return Catalogue{}, fmt.Errorf("%s: %w", filepath.Join(dir, name, pinFile), err)
+	}
+	for name := range l.versions {
+		slices.Sort(l.versions[name])
+	}
+	return Catalogue{l.versions, l.pins}, nil
+}
 
 // A listing is what a directory holds.
 type listing struct {
@@ -198,10 +228,10 @@ func glanceAt(root *os.Root, name string, version int) (g glance, err error) {
 	return g, err
 }
 
-// readVersion reads and proves one version of a directory.
-func readVersion(root *os.Root, name string, version int) (b *bundle.Bundle, err error) {
+// readVersion reads, by read, and proves one version of a directory.
+func readVersion(root *os.Root, name string, version int, read func(fs.FS) (*bundle.Bundle, error)) (b *bundle.Bundle, err error) {
 	err = inVersion(root, name, version, func(fsys fs.FS) error {
-		if b, err = bundle.Read(fsys); err != nil {
+		if b, err = read(fsys); err != nil {
 			return err
 		}
 		if err := placed(b, name, version); err != nil {

@@ -15,8 +15,11 @@ type Emitter interface {
 	// Run writes until ctx ends, and what is left then.
 	Run(ctx context.Context)
 
-	// Flush writes what has happened since the last time.
-	Flush() error
+	// Flush writes what has happened since the last time. What it writes may name the call that ctx belongs to.
+	Flush(ctx context.Context) error
+
+	// FlushDue does so if it is time for it. Mostly it is not, and that costs next to nothing.
+	FlushDue(ctx context.Context) error
 }
 
 // EmitterOptions is what an Emitter is made of.

@@ -21,6 +21,9 @@ type Sources struct {
 // Origins says, by setting, where its value comes from, for those that are not defaults.
 type Origins map[string]string
 
+// EntityKeyVariable is the variable of the environment that has the key of entities' hashes where it is in no file.
+const EntityKeyVariable = "BESRA_STATE_ENTITY_KEY"
+
 // Load gathers the settings. Its errors name the source, the setting and what is wrong with it.
 func Load(s Sources) (Config, Origins, error) {
 	c := s.Defaults
@@ -29,6 +32,7 @@ func Load(s Sources) (Config, Origins, error) {
 	if err := loadFile(s.File, settings, from); err != nil {
 		return Config{}, nil, err
 	}
+	c.State.EntityKey = s.Getenv(EntityKeyVariable)
 	for _, set := range settings {
 		if v := s.Getenv(set.Env()); v != "" {
 			if err := set.Value.Set(v); err != nil {

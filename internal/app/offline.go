@@ -75,14 +75,14 @@ func (r *Remembered) Close() error {
 
 // useKey has the key read where a service made it. A key made now would match nothing.
 func useKey(c *Config) {
-	if c.State.EntityKeyFile == "" {
+	if c.State.EntityKeyFile == "" && c.State.EntityKey == "" {
 		c.State.EntityKeyFile = filepath.Join(c.State.Dir, keyFile)
 	}
 }
 
 // EntityHash returns the hash of an entity, by the key that the settings name or state.dir has.
 func EntityHash(c Config, field, value string) (entity.Hash, error) {
-	if c.State.EntityKeyFile == "" && c.State.Dir == "" {
+	if c.State.EntityKeyFile == "" && c.State.EntityKey == "" && c.State.Dir == "" {
 		return entity.Hash{}, errors.New("hashes have a key: say where it is, --state-entity-key-file FILE or --state-dir DIR")
 	}
 	useKey(&c)

@@ -79,7 +79,7 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	ctx, cancel := context.WithCancel(ctx)
 	var team sync.WaitGroup
 	fail, recovered, watched := make(chan error, 1), make(chan struct{}), make(chan struct{})
-	if a.history.Journal == nil && a.shared == nil {
+	if a.history.Journal == nil && a.shared == nil && !a.function {
 		a.log.Info("what is remembered is in memory only; state.dir makes it durable")
 	}
 	if a.shared != nil {
@@ -118,7 +118,7 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	if a.shadow != nil {
 		team.Go(func() { a.shadow.Run(ctx) })
 	}
-	if a.emitter != nil {
+	if a.emitter != nil && !a.function {
 		team.Go(func() { a.emitter.Run(ctx) })
 	}
 	if a.flight != nil {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/dashboard"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -58,6 +59,7 @@ func newLogged(t *testing.T, log *slog.Logger, c Config, paths ...string) *App {
 func testBackends() Backends {
 	return Backends{
 		Exporter: func(m *telemetry.Metrics) http.Handler { return prometheus.Handler(m) },
+		Page:     dashboard.Handler,
 		Demo:     os.DirFS(demoBundle),
 		Shared:   testShared{},
 	}

@@ -39,7 +39,7 @@ func (a *App) openShared(kind SharedStore) (err error) {
 		return errors.New("valkey.address: this binary has no store that processes share")
 	}
 	o := store.SharedOptions{
-		Prefix: c.Prefix, Name: "besra", Deadline: c.Deadline, TTL: a.config.Replay.TTL, Log: a.log,
+		Prefix: c.Prefix, Name: "besra", Lazy: a.function, Deadline: c.Deadline, TTL: a.config.Replay.TTL, Log: a.log,
 	}
 	for address := range strings.SplitSeq(c.Address, ",") {
 		o.Addresses = append(o.Addresses, strings.TrimSpace(address))

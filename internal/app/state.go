@@ -30,11 +30,11 @@ func (a *App) openState() (err error) {
 		return err
 	}
 	memory := store.Options{Bytes: c.Bytes, ReplayBytes: a.config.Replay.Bytes, ReplayTTL: a.config.Replay.TTL}
-	if a.shared != nil {
+	if a.shared != nil || a.function {
 		memory = store.Options{Bytes: 1, ReplayBytes: -1} // nothing is remembered here
 	}
 	o := history.Options{
-		Store: store.NewMemory(memory), Shared: a.shared, Refuse: c.OnOutage == "refuse",
+		Store: store.NewMemory(memory), Shared: a.remembers(), Refuse: c.OnOutage == "refuse",
 		Continue: c.OnFailure == "continue", Deadline: c.Deadline, TTL: a.config.Replay.TTL,
 		Metrics: a.metrics, Log: a.log, Foreign: a.foreign,
 		Served: func(model string, version int) bool { return a.models.Set().Version(model, version) != nil },
@@ -61,6 +61,15 @@ func (a *App) openState() (err error) {
 	return nil
 }
 
+// remembers returns the store that processes share; nil: this process remembers by itself. A function without one
+// remembers nothing.
+func (a *App) remembers() store.Shared {
+	if a.shared == nil && a.function {
+		return store.Absent{Since: time.Now()}
+	}
+	return a.shared
+}
+
 // newHasher returns what makes keyed hashes of ids: with the key of state.entity_key_file, else one that is made
 // once and kept in state.dir, else one for this process.
 func (a *App) newHasher() (*entity.Hasher, error) {
@@ -70,9 +79,11 @@ func (a *App) newHasher() (*entity.Hasher, error) {
 	switch {
 	case c.EntityKeyFile != "":
 		key, err = entity.ReadKey(c.EntityKeyFile)
+	case c.EntityKey != "":
+		key, err = entity.ParseKey(EntityKeyVariable, c.EntityKey)
 	case a.config.Valkey.Address != "":
 		return nil, errors.New("state.entity_key_file: processes that share a valkey must have the same key, and there is none: " +
-			"make one (openssl rand -hex 32) and give each the file")
+			"make one (openssl rand -hex 32) and give each the file, or the variable " + EntityKeyVariable)
 	case c.Dir != "":
 		if err = os.MkdirAll(c.Dir, 0o700); err == nil {
 			key, err = entity.ReadOrMakeKey(filepath.Join(c.Dir, keyFile))

@@ -324,7 +324,11 @@ func (a *App) lookAtVersion(root *os.Root, e *entry, thoroughly bool) {
 
 // read reads a version of a directory, to serve it.
 func (a *App) read(root *os.Root, e *entry, now glance) {
-	b, err := readVersion(root, e.name, e.version)
+	how := bundle.Read
+	if a.function {
+		how = bundle.ReadLean // nobody would compare anything: one function sees too little
+	}
+	b, err := readVersion(root, e.name, e.version, how)
 	sum := ""
 	if err != nil && !mayPass(err) {
 		sum, _ = sumVersion(root, e.name, e.version)

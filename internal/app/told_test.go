@@ -3,9 +3,11 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -118,16 +120,88 @@ func TestWhatIsTold(t *testing.T) {
 	}
 }
 
+// TestWhatIsDue has an X-Ray daemon told after each request, and metrics written as their time comes.
+func TestWhatIsDue(t *testing.T) {
+	daemon, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close()
+	var out stdout
+	var clock atomic.Int64
+	b := telling(&out)
+	b.EMF = func(o EmitterOptions) (Emitter, error) {
+		return emf.New(emf.Options{
+			Namespace: o.Namespace, Service: o.Service, Function: "score", Every: o.Every, Metrics: o.Metrics, Out: &out, Log: o.Log,
+			Now: func() time.Time { return time.Unix(clock.Load(), 0) },
+		})
+	}
+	c := Defaults()
+	c.Admin.Listen, c.Limits.Concurrency, c.Traces.Endpoint, c.EMF.Namespace = "", "off", "udp://"+daemon.LocalAddr().String(), "besra"
+	a, err := New(c, b, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.closeTold()
+	score := func() {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodPost, "/v1/score", strings.NewReader(demoRow))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
+		r.Header.Set("X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+		w := httptest.NewRecorder()
+		a.gateway.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		if err := a.FlushDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := func() int { return strings.Count(out.String(), "\"Requests\":") }
+	buf := make([]byte, 1<<16)
+	for i, step := range []struct {
+		at   int64
+		want int
+	}{{0, 1}, {10, 1}, {59, 1}, {60, 2}, {61, 2}} {
+		clock.Store(step.at)
+		score()
+		if got := lines(); got != step.want {
+			t.Errorf("request %d: %d lines, want %d", i, got, step.want)
+		}
+		_ = daemon.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, _, err := daemon.ReadFrom(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := base64.StdEncoding.DecodeString(string(buf[strings.Index(string(buf[:n]), "T1S")+3 : n]))
+		if err != nil || !bytes.Contains(message, []byte("\x57\x59\xe9\x88\xbd\x86\x2e\x3f\xe1\xbe\x46\xa9\x94\x27\x27\x93")) {
+			t.Errorf("request %d: %v, %q", i, err, message)
+		}
+	}
+	if n := testing.AllocsPerRun(1000, func() { _ = a.FlushDue(t.Context()) }); n != 0 {
+		t.Errorf("where nothing is due: %v allocations", n)
+	}
+	if err := a.Flush(t.Context()); err != nil || lines() != 3 {
+		t.Errorf("in the end: %d lines, %v", lines(), err)
+	}
+}
+
 func TestSettingsOfWhatIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "headers")
 	put(t, bad, "Authorization: Bearer hush\nBearer hush\n")
+	good := filepath.Join(dir, "good")
+	put(t, good, "Authorization: Bearer hush\n")
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   string
 	}{
-		"no URL":                   {func(c *Config) { c.Traces.Endpoint = "localhost:4318" }, "traces.endpoint: want a URL such as http://localhost:4318"},
+		"no URL": {func(c *Config) { c.Traces.Endpoint = "localhost:4318" }, "traces.endpoint: want a URL such as http://localhost:4318"},
+		"datagrams with headers": {func(c *Config) {
+			c.Traces.Endpoint, c.Traces.HeadersFile = "udp://127.0.0.1:2000", good
+		}, "traces.endpoint: datagrams have no headers"},
 		"a secret in it":           {func(c *Config) { c.Traces.Endpoint = "http://user:hush@collector" }, "traces.endpoint: secrets do not belong into a URL"},
 		"no headers there":         {func(c *Config) { c.Traces.HeadersFile = filepath.Join(dir, "none") }, "traces.headers_file: open "},
 		"no headers":               {func(c *Config) { c.Traces.HeadersFile = bad }, "headers:2: want a name, a colon and a value"},

@@ -20,8 +20,9 @@ type Tokens interface {
 	Verify(ctx context.Context, token string) (*identity.Identity, error)
 }
 
-// Options is what an [Authenticator] is made of. With neither Keys nor Tokens everybody is let in.
+// Options is what an [Authenticator] is made of. With neither Keys nor Tokens everybody is let in, unless it is Closed.
 type Options struct {
+	Closed  bool              // who shows no credentials that are known here, or to the platform, is denied in any case
 	Keys    *Watcher          // nil: there are none
 	Tokens  Tokens            // nil: none are taken
 	Metrics *telemetry.Access // counts who is denied; nil: nobody counts
@@ -54,7 +55,7 @@ func New(o Options) *Authenticator {
 	}
 	a := &Authenticator{keys: o.Keys, tokens: o.Tokens, now: o.Now, denied: deniedCounters(&o.Metrics.Denied)}
 	a.log.log, a.leaked.log = o.Log, o.Log
-	if o.Keys == nil && o.Tokens == nil {
+	if o.Keys == nil && o.Tokens == nil && !o.Closed {
 		a.anybody = identity.Anybody()
 	}
 	if o.Tokens != nil {

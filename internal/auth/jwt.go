@@ -157,7 +157,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (id *identity.Identity, 
 	if err != nil {
 		return nil, err
 	}
-	if id, err = k.identity(claims); err != nil {
+	if id, err = k.issuer.identity(k.name, claims); err != nil {
 		return nil, err
 	}
 	until = earliestOf(until, j.now().Add(rememberFor), k.goodUntil())

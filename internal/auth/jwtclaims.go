@@ -38,27 +38,27 @@ func (c tokenClaimSet) until(leeway time.Duration) (time.Time, error) {
 	return time.Unix(int64(seconds), int64(fraction*1e9)).Truncate(jwt.TimePrecision).Add(leeway), nil
 }
 
-// identity returns who a verified token says that its bearer is.
-func (k *issuerKeys) identity(c tokenClaimSet) (*identity.Identity, error) {
+// identity returns who a verified token says that its bearer is. Its id begins with the issuer's name.
+func (i *Issuer) identity(name string, c tokenClaimSet) (*identity.Identity, error) {
 	sub, _ := c["sub"].(string)
 	if sub == "" {
 		return nil, tokenErrorf(tokenClaims, "sub is missing")
 	}
-	scopes, err := k.issuer.Scopes.granted(c)
+	scopes, err := i.Scopes.granted(c)
 	if err != nil {
 		return nil, err
 	}
-	tenant, err := c.tenant(k.issuer.Tenant)
+	tenant, err := c.tenant(i.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	models, err := c.models(k.issuer.Models)
+	models, err := c.models(i.Models)
 	if err != nil {
 		return nil, err
 	}
 	return &identity.Identity{
-		ID: visibleSubject(k.name + sub), Name: visibleSubject(sub), Tenant: tenant, Method: identity.Token,
-		Scopes: scopes, Models: models, Limits: k.issuer.Limits, Priority: k.issuer.Priority,
+		ID: visibleSubject(name + sub), Name: visibleSubject(sub), Tenant: tenant, Method: identity.Token,
+		Scopes: scopes, Models: models, Limits: i.Limits, Priority: i.Priority,
 	}, nil
 }
 

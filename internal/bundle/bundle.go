@@ -67,6 +67,7 @@ type Bundle struct {
 	Policy   *policy.Policy      // nil: none
 	Golden   *Golden             // nil for a bare model file; may be dropped after Prove to free its memory
 	Digest   string              // sha256:… over all files, the same for a folder and a zip of it
+	Sums     map[string]string   // the hexadecimal SHA-256 of each file that was read, by path: all that a copy needs
 	Size     int64               // bytes of the model file
 	Notes    []string            // what its operator should know, a sentence each
 	Proven   bool                // Prove has passed
@@ -141,28 +142,67 @@ func open(path string, o Options) (*Bundle, error) {
 }
 
 func openFolder(path string) (*Bundle, error) {
-	root, err := os.OpenRoot(path) // follows no link out of it
+	fsys, files, err := folder(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, err
 	}
-	defer root.Close()
-	return Read(Files(root))
+	defer files.Close()
+	return Read(fsys)
 }
 
 func openZip(path string) (*Bundle, error) {
-	z, err := zip.OpenReader(path)
+	fsys, files, err := unzip(path)
 	if err != nil {
-		return nil, cause(err)
-	}
-	defer z.Close()
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	if err := checkZip(&z.Reader, info.Size()); err != nil {
 		return nil, err
 	}
-	return Read(&z.Reader)
+	defer files.Close()
+	return Read(fsys)
+}
+
+// OpenFiles returns the files of the bundle at path, a folder or a zip file, for Read and for whoever copies them, who also
+// closes them. A model file is ErrBare.
+func OpenFiles(path string) (fsys fs.FS, files io.Closer, err error) {
+	info, err := os.Stat(path)
+	if err == nil {
+		packed := false
+		switch packed, err = isZip(path, info); {
+		case err != nil:
+		case info.IsDir():
+			fsys, files, err = folder(path)
+		case packed:
+			fsys, files, err = unzip(path)
+		default:
+			err = ErrBare
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open %s: %w", path, cause(err))
+	}
+	return fsys, files, nil
+}
+
+func folder(path string) (fs.FS, io.Closer, error) {
+	root, err := os.OpenRoot(path) // follows no link out of it
+	if err != nil {
+		return nil, nil, cause(err)
+	}
+	return Files(root), root, nil
+}
+
+func unzip(path string) (fs.FS, io.Closer, error) {
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return nil, nil, cause(err)
+	}
+	info, err := os.Stat(path)
+	if err == nil {
+		err = checkZip(&z.Reader, info.Size())
+	}
+	if err != nil {
+		z.Close()
+		return nil, nil, cause(err)
+	}
+	return &z.Reader, z, nil
 }
 
 // openBare makes a bundle of a model file.
@@ -201,19 +241,26 @@ func NameOf(path string) string {
 }
 
 // Read reads a bundle from a file system that has bundle.yaml at its root, such as an embedded one.
-func Read(fsys fs.FS) (*Bundle, error) {
+func Read(fsys fs.FS) (*Bundle, error) { return read(fsys, (*Bundle).readReference) }
+
+// ReadLean is Read for a process that compares nothing with the reference, which is a fifth of the work: that the file is
+// whole is checked, and no more.
+func ReadLean(fsys fs.FS) (*Bundle, error) { return read(fsys, (*Bundle).skipReference) }
+
+func read(fsys fs.FS, reference func(*Bundle, *contents) error) (*Bundle, error) {
 	c := newContents(fsys)
 	m, err := c.readManifest()
 	if err != nil {
 		return nil, err
 	}
 	b := &Bundle{Manifest: *m}
-	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readEvents, b.readReference, b.readPolicy, (*contents).rest} {
+	compared := func(c *contents) error { return reference(b, c) }
+	for _, read := range []func(*contents) error{b.readModel, b.readGolden, b.readEvents, compared, b.readPolicy, (*contents).rest} {
 		if err := read(c); err != nil {
 			return nil, err
 		}
 	}
-	b.Digest = c.digest()
+	b.Digest, b.Sums = c.digest(), c.sums
 	b.Notes = append(b.Notes, c.notes...)
 	return b, nil
 }

@@ -56,7 +56,7 @@ func (c *contents) use(path string, read func(r io.Reader, size int64) error) er
 	}
 	sum := sha256.New()
 	t := io.TeeReader(io.LimitReader(f, size), sum)
-	readErr := read(t, size)
+	readErr := read(&sized{t, int(size)}, size)
 	if _, err := io.Copy(io.Discard, t); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -70,6 +70,14 @@ func (c *contents) use(path string, read func(r io.Reader, size int64) error) er
 	}
 	return readErr
 }
+
+// A sized reader knows how much there is, at the beginning.
+type sized struct {
+	io.Reader
+	size int // bytes
+}
+
+func (s *sized) Len() int { return s.size }
 
 // open opens a regular file and returns its size, beyond which it is not read.
 func (c *contents) open(path string) (fs.File, int64, error) {
@@ -105,6 +113,7 @@ func (c *contents) all(path string, limit int64) (data []byte, err error) {
 			return fmt.Errorf("%s: larger than %d bytes", path, limit)
 		}
 		var b bytes.Buffer
+		b.Grow(int(size) + bytes.MinRead)
 		_, err := b.ReadFrom(r)
 		data = b.Bytes()
 		return err

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -39,6 +40,13 @@ func (b *Bundle) readReference(c *contents) error {
 	}
 	b.Reference = r
 	return nil
+}
+
+func (b *Bundle) skipReference(c *contents) error {
+	if _, listed := c.files[referenceFile]; listed || !c.has(referenceFile) {
+		return nil // rest looks after it
+	}
+	return c.use(referenceFile, func(io.Reader, int64) error { return nil })
 }
 
 func isCalendar(d *feature.Definition, column string) bool {

@@ -39,9 +39,14 @@ func ReadKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(data)))
+	return ParseKey(path, string(data))
+}
+
+// ParseKey reads a key, hexadecimal digits, of which errors say where it stands.
+func ParseKey(where, text string) ([]byte, error) {
+	key, err := hex.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(key) < minKey {
-		return nil, fmt.Errorf("%s: want at least %d hexadecimal digits: openssl rand -hex %d", path, 2*minKey, keySize)
+		return nil, fmt.Errorf("%s: want at least %d hexadecimal digits: openssl rand -hex %d", where, 2*minKey, keySize)
 	}
 	return key, nil
 }

@@ -32,6 +32,7 @@ type Options struct {
 	Listed   []string           // fields of events whose keyed hashes are told, too: see telemetry.Request
 	Exporter http.Handler       // serves GET /metrics; nil: 404
 	OpenAPI  []byte             // the document of GET /openapi.json
+	XRay     bool               // X-Amzn-Trace-Id is believed before traceparent: traces go to where it comes from
 	Log      *slog.Logger
 	Ready    func() error // nil when requests can be answered; else why not
 

@@ -35,7 +35,7 @@ func (g *Gateway) enter(route *telemetry.Route, w http.ResponseWriter, r *http.R
 	g.Metrics.InFlight.Inc()
 	v.told = telemetry.Request{
 		ID: setRequestID(w, r), Route: route.Name, Method: known(r.Method), Status: http.StatusInternalServerError,
-		Trace: traceOf(r.Header), Times: &v.line.Times,
+		Trace: g.traceOf(r.Header), Times: &v.line.Times,
 	}
 	return v
 }
@@ -85,13 +85,22 @@ func known(method string) string {
 }
 
 // traceOf returns the trace that a client says it keeps.
-func traceOf(h http.Header) telemetry.Trace {
+func (g *Gateway) traceOf(h http.Header) telemetry.Trace {
+	if g.XRay {
+		if t := xrayOf(h); !t.None() {
+			return t
+		}
+	}
 	if parent := h["Traceparent"]; len(parent) == 1 {
 		if t := telemetry.ReadTraceparent(parent[0]); !t.None() {
 			t.State = strings.Join(h["Tracestate"], ",")
 			return t
 		}
 	}
+	return xrayOf(h)
+}
+
+func xrayOf(h http.Header) telemetry.Trace {
 	if header := h["X-Amzn-Trace-Id"]; len(header) == 1 {
 		return telemetry.ReadXRay(header[0])
 	}

@@ -184,7 +184,8 @@ func (s *recorded) begin(ctx context.Context, b *Batch, e *Event, in *feature.Ev
 }
 
 // blind answers event i though its histories cannot be had. While a store that processes share is down, it is scored
-// without them, if that is what was chosen: what is asked of history is missing, and the answer leaves no trace.
+// without them, if that is what was chosen: what is asked of history is missing, and the answer leaves no trace. Where
+// there is no such store history is empty, for all that anybody will ever know.
 func (s *recorded) blind(ctx context.Context, b *Batch, i int, err error) {
 	e := &b.Events[i]
 	if !errors.Is(err, store.ErrDown) || ctx.Err() != nil {
@@ -197,13 +198,14 @@ func (s *recorded) blind(ctx context.Context, b *Batch, i int, err error) {
 	}
 	t, row := &b.work.turn, b.Row(i)
 	b.Model.Program.Row(row, &b.Inputs[i], t.States, &t.Work)
+	unknown := !errors.Is(err, store.ErrAbsent)
 	for c := range row {
-		if asksHistory(b.Model, c) {
+		if unknown && asksHistory(b.Model, c) {
 			row[c] = math.NaN()
 		}
 	}
 	for k := range b.Model.Bounds {
-		if bound := &b.Model.Bounds[k]; bound.Needed && asksHistory(b.Model, bound.Column) {
+		if bound := &b.Model.Bounds[k]; unknown && bound.Needed && asksHistory(b.Model, bound.Column) {
 			s.fallback(b, i, err) // the model cannot do without
 			return
 		}

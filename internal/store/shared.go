@@ -15,6 +15,10 @@ type Shared interface {
 	// while it was down is said. Before Run, and after it, the store works as long as the connection does.
 	Run(ctx context.Context)
 
+	// Wake sees to it that the connection is there, as after the process was stopped for a while: one that has died
+	// meanwhile is made anew, within the time that ctx has. An error says that it could not be had.
+	Wake(ctx context.Context) error
+
 	// Begin is Claim without waiting, and, if the claim is won, Lease: in one trip where that can be had. Only then l is
 	// held. After an error neither is: what may have come of it is taken back when the store is there again.
 	Begin(ctx context.Context, key Key, d Digest, dst []byte, refs []Ref, l *Lease) (Claimed, []byte, error)
@@ -64,6 +68,7 @@ type SharedOptions struct {
 	// nil: there are none.
 	Login func(ctx context.Context) (user, password string, renew time.Time, err error)
 
+	Lazy     bool          // Open does not wait for a connection: Run makes it
 	Deadline time.Duration // for each call; 0: 2 ms
 	TTL      time.Duration // of answers; 0: 24 h
 	Log      *slog.Logger

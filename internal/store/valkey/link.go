@@ -30,12 +30,14 @@ type link struct {
 
 	client  atomic.Pointer[valkey.Client] // nil: there is none
 	up      atomic.Bool
-	failed  atomic.Int32 // calls in a row
-	good    atomic.Int64 // when the last call of a cluster was answered, ns since 1970
-	asking  atomic.Int32 // calls under way
-	stuck   atomic.Bool  // the last was late, and may still have its place on the connection
-	cut     chan error   // tells Run that the link is cut, and why
-	mu      sync.Mutex   // of what follows
+	failed  atomic.Int32  // calls in a row
+	good    atomic.Int64  // when the last call of a cluster was answered, ns since 1970
+	asking  atomic.Int32  // calls under way
+	stuck   atomic.Bool   // the last was late, and may still have its place on the connection
+	cut     chan error    // tells Run that the link is cut, and why
+	hurry   chan struct{} // tells Run that somebody waits for the link
+	mu      sync.Mutex    // of what follows
+	risen   chan struct{} // closed when the link is up; nil: nobody waits
 	since   time.Time
 	why     error
 	server  server
@@ -205,9 +207,13 @@ func (l *link) clustered() bool {
 func (l *link) rise() {
 	l.mu.Lock()
 	l.why, l.since = nil, time.Now()
-	l.mu.Unlock()
 	l.failed.Store(0)
 	l.up.Store(true)
+	if l.risen != nil {
+		close(l.risen)
+		l.risen = nil
+	}
+	l.mu.Unlock()
 	l.metrics.Up.Set(1)
 	if l.saying(false) {
 		l.log.Info("the shared store is back", "address", l.options.InitAddress[0])

@@ -23,6 +23,13 @@ func (l *link) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case why = <-l.cut:
+		case <-l.hurry:
+			if l.up.Load() {
+				continue
+			}
+			if why = l.anew(ctx); why == nil {
+				continue
+			}
 		case <-look.C:
 			if l.up.Load() {
 				l.look(ctx)
@@ -49,9 +56,13 @@ func (l *link) mend(ctx context.Context, why error) bool {
 		case <-ctx.Done():
 			return false
 		case <-time.After(pause/2 + mrand.N(pause)):
+		case <-l.hurry:
+			if why = l.anew(ctx); why == nil {
+				return true
+			}
 		}
 		pause = min(2*pause, tryLast)
-		if n%renewAfter == renewAfter-1 || l.client.Load() == nil || anew(why) {
+		if n%renewAfter == renewAfter-1 || l.client.Load() == nil || ofConnection(why) {
 			if err := l.connect(ctx); err != nil {
 				why = err
 				l.fall(err)
@@ -68,10 +79,24 @@ func (l *link) mend(ctx context.Context, why error) bool {
 	}
 }
 
-// anew reports whether an error is of the connections: others may do better.
-func anew(err error) bool {
+// ofConnection reports whether an error is of the connections: others may do better.
+func ofConnection(err error) bool {
 	var refused *valkey.ValkeyError
 	return errors.As(err, &refused)
+}
+
+// anew brings the link up by another connection, at once. An error says that it stays down.
+func (l *link) anew(ctx context.Context) error {
+	err := l.connect(ctx)
+	if err == nil {
+		err = l.try(ctx)
+	}
+	if err != nil {
+		l.fall(err)
+		return err
+	}
+	l.rise()
+	return nil
 }
 
 // try finds out whether the store answers, as quickly as calls need it to, and whether it still has its memory.

@@ -66,10 +66,17 @@ func Open(ctx context.Context, o store.SharedOptions, m *telemetry.Store) (*Stor
 	}
 	s := &Store{
 		prefix: o.Prefix + ":" + layout + ":", ttl: o.TTL, metrics: m, now: time.Now, amends: newAmends(),
-		link: &link{options: clientOptions(o), deadline: o.Deadline, metrics: m, log: o.Log, cut: make(chan error, 1), since: time.Now()},
+		link: &link{
+			options: clientOptions(o), deadline: o.Deadline, metrics: m, log: o.Log,
+			cut: make(chan error, 1), hurry: make(chan struct{}, 1), since: time.Now(),
+		},
 	}
 	s.link.epochKey = s.prefix + "epoch"
 	s.claims.init()
+	if o.Lazy {
+		s.link.hurry <- struct{}{}
+		return s, nil
+	}
 	err := s.link.connect(ctx)
 	if err == nil {
 		err = s.link.try(ctx)

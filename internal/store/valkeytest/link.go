@@ -14,6 +14,7 @@ type link struct {
 	proxy  *Proxy
 	client *net.TCPConn
 	done   chan struct{} // closed when both connections are
+	forgot atomic.Bool   // nothing comes through any more
 
 	// Under proxy.mu.
 	server *net.TCPConn // nil until it is there
@@ -180,6 +181,9 @@ func (p *pump) write(queue <-chan chunk) {
 func (p *pump) forward(c chunk) bool {
 	l := p.link
 	for {
+		if l.forgot.Load() {
+			return c.err == nil
+		}
 		m := l.proxy.current()
 		if m != p.mode {
 			p.mode, p.sent = m, 0

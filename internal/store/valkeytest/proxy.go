@@ -114,6 +114,16 @@ func (p *Proxy) Hold() { p.set(mode{kind: hold}) }
 // connections are reset.
 func (p *Proxy) Freeze() { p.set(mode{kind: freezing}) }
 
+// Forget lets nothing through on the connections that there are, and tells nobody, as a firewall or a balancer does after a
+// while without traffic. New ones are as the mode wants them.
+func (p *Proxy) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.forgot.Store(true)
+	}
+}
+
 // Drop resets all connections, and new ones once they are accepted.
 func (p *Proxy) Drop() { p.set(mode{kind: drop}) }
 

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -26,8 +27,11 @@ type Options struct {
 	Namespace string // of the metrics in CloudWatch, such as besra
 	Service   string // a dimension of all of them
 
-	Function   string         // of Lambda: the first line has ColdStart, by it; "": this is none
-	Properties func() []Field // that each line has beside its metrics, such as function_request_id; nil: none
+	Function string // of Lambda: the first lines have ColdStart, by it; "": this is none
+
+	// Properties returns what lines have beside their metrics, such as function_request_id, from the context of the call
+	// that they are written after: several may be answered at once. nil: nothing.
+	Properties func(context.Context) []Field
 
 	Every   time.Duration // from one line to the next; 0: a minute
 	Metrics *telemetry.Metrics
@@ -42,6 +46,7 @@ type Field struct{ Name, Value string }
 // A Reporter writes lines. Its methods may be called from many goroutines.
 type Reporter struct {
 	options Options
+	due     atomic.Int64 // when lines are written next, in ns since 1970
 	mu      sync.Mutex
 	seen    map[series]reading // what each series stood at
 	cold    bool               // the cold start is still to be told
@@ -59,7 +64,12 @@ func New(o Options) (*Reporter, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Reporter{options: o, cold: o.Function != ""}, nil
+	r := &Reporter{options: o, cold: o.Function != ""}
+	r.due.Store(o.Now().Add(o.Every).UnixNano())
+	if r.cold {
+		r.due.Store(0) // a function may be gone in a minute: its start is told with its first call
+	}
+	return r, nil
 }
 
 // isNamespace reports whether CloudWatch takes s as a namespace of its users.
@@ -75,23 +85,37 @@ func (r *Reporter) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			_ = r.Flush() // the log has it
+			_ = r.Flush(ctx) // the log has it
 			return
 		case <-tick.C:
-			_ = r.Flush()
+			_ = r.Flush(ctx)
 		}
 	}
 }
 
+// FlushDue writes lines if it is time for them, as after each call that a platform hands in before it freezes the process:
+// no clock ticks there. Mostly it is not, and that costs as much as a look at the clock.
+func (r *Reporter) FlushDue(ctx context.Context) error {
+	now, every := r.options.Now().UnixNano(), int64(r.options.Every)
+	due := r.due.Load()
+	if now < due && due-now <= every { // a clock that was put back is believed
+		return nil
+	}
+	if !r.due.CompareAndSwap(due, now+every) {
+		return nil // somebody else does
+	}
+	return r.Flush(ctx)
+}
+
 // Flush writes what has happened since it was written last, if anything has. What cannot be written is kept for later.
-func (r *Reporter) Flush() error {
+func (r *Reporter) Flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	moved, seen := r.read()
 	if r.cold {
 		moved[place{metric: "ColdStart", function: true}] = amount{sum: 1}
 	}
-	lines, err := r.lines(moved)
+	lines, err := r.lines(ctx, moved)
 	if err == nil && len(lines) > 0 {
 		_, err = r.options.Out.Write(lines)
 	}
@@ -107,7 +131,7 @@ func (r *Reporter) Flush() error {
 }
 
 // lines spells what has moved: a line for the service, and one for each model.
-func (r *Reporter) lines(moved map[place]amount) ([]byte, error) {
+func (r *Reporter) lines(ctx context.Context, moved map[place]amount) ([]byte, error) {
 	lines := map[group]map[string]amount{}
 	for at, a := range moved {
 		g := group{at.model, at.function}
@@ -118,11 +142,15 @@ func (r *Reporter) lines(moved map[place]amount) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	write := json.NewEncoder(&b) // which ends each with a new line
+	var properties []Field
+	if r.options.Properties != nil && len(lines) > 0 {
+		properties = r.options.Properties(ctx)
+	}
 	order := slices.SortedFunc(maps.Keys(lines), func(a, b group) int {
 		return cmp.Or(strings.Compare(a.model, b.model), cmp.Compare(len(lines[a]), len(lines[b])))
 	})
 	for _, g := range order {
-		if err := write.Encode(r.line(g, lines[g])); err != nil {
+		if err := write.Encode(r.line(g, lines[g], properties)); err != nil {
 			return nil, err
 		}
 	}
@@ -150,12 +178,10 @@ type (
 	histogram  struct{ Values, Counts []float64 }
 )
 
-func (r *Reporter) line(g group, metrics map[string]amount) map[string]any {
+func (r *Reporter) line(g group, metrics map[string]amount, properties []Field) map[string]any {
 	line := map[string]any{}
-	if r.options.Properties != nil {
-		for _, f := range r.options.Properties() {
-			line[f.Name] = f.Value
-		}
+	for _, f := range properties {
+		line[f.Name] = f.Value
 	}
 	line["service"] = r.options.Service
 	d := directive{Namespace: r.options.Namespace, Dimensions: [][]string{{"service"}}}

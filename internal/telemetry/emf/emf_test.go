@@ -151,7 +151,7 @@ func TestLines(t *testing.T) {
 	flush := func() []document {
 		t.Helper()
 		out.Reset()
-		if err := r.Flush(); err != nil {
+		if err := r.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return read(t, out.Bytes())
@@ -241,7 +241,7 @@ func TestLines(t *testing.T) {
 		broken := &failing{err: errors.New("no space left")}
 		r.options.Out = broken
 		score.Answered(200, 0, 600*time.Microsecond)
-		if err := r.Flush(); err == nil {
+		if err := r.Flush(t.Context()); err == nil {
 			t.Error("written")
 		}
 		r.options.Out = &out
@@ -256,15 +256,37 @@ type failing struct{ err error }
 
 func (f *failing) Write([]byte) (int, error) { return 0, f.err }
 
+// A call is what the context of one of a function's calls has.
+type call struct{}
+
+func calledAs(t testing.TB, id string) context.Context {
+	return context.WithValue(t.Context(), call{}, id)
+}
+
+// lambda makes a reporter of a function, whose clock is set by hand.
+func lambda(t testing.TB, out io.Writer) (r *Reporter, route *telemetry.Route, clock *time.Time) {
+	t.Helper()
+	clock = new(time.Time)
+	*clock = now
+	m := telemetry.New(telemetry.Options{})
+	r, err := New(Options{
+		Namespace: "besra", Service: "payments", Metrics: m, Out: out, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return *clock }, Function: "score", Properties: func(ctx context.Context) []Field {
+			id, _ := ctx.Value(call{}).(string)
+			return []Field{{"function_request_id", id}, {"xray_trace_id", "1-5759e988-bd86"}}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, m.Route("/v1/score", telemetry.NoPromise), clock
+}
+
 func TestFunction(t *testing.T) {
 	var out bytes.Buffer
-	request := "r-1"
-	r, m := newReporter(t, &out, func(o *Options) {
-		o.Function = "score"
-		o.Properties = func() []Field { return []Field{{"function_request_id", request}, {"xray_trace_id", "1-5759e988-bd86"}} }
-	})
-	m.Route("/v1/score", telemetry.NoPromise).Answered(200, 0, time.Millisecond)
-	if err := r.Flush(); err != nil {
+	r, route, _ := lambda(t, &out)
+	route.Answered(200, 0, time.Millisecond)
+	if err := r.FlushDue(calledAs(t, "r-1")); err != nil {
 		t.Fatal(err)
 	}
 	got := read(t, out.Bytes())
@@ -277,8 +299,105 @@ func TestFunction(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	out.Reset()
-	if err := r.Flush(); err != nil || out.Len() != 0 {
+	if err := r.Flush(t.Context()); err != nil || out.Len() != 0 {
 		t.Errorf("a start is cold once: %v, %s", err, out.Bytes())
+	}
+}
+
+func TestFlushDue(t *testing.T) {
+	t.Run("lines are written when their time has come, whatever came between", func(t *testing.T) {
+		var out bytes.Buffer
+		r, route, clock := lambda(t, &out)
+		lines := func(after time.Duration) (n float64) {
+			t.Helper()
+			*clock = clock.Add(after)
+			route.Answered(200, 0, time.Millisecond)
+			out.Reset()
+			if err := r.FlushDue(calledAs(t, "r-2")); err != nil {
+				t.Fatal(err)
+			}
+			stamp := now
+			now = *clock // that lines are held to
+			defer func() { now = stamp }()
+			for _, d := range read(t, out.Bytes()) {
+				n += d.single["Requests"]
+			}
+			return n
+		}
+		for _, step := range []struct {
+			after time.Duration
+			want  float64
+		}{
+			{0, 1}, // with the cold start
+			{time.Second, 0},
+			{58 * time.Second, 0},
+			{time.Second, 3},
+			{time.Hour, 1},        // it was frozen
+			{-2 * time.Hour, 1},   // the clock was put back
+			{30 * time.Second, 0}, // which is told once
+			{30 * time.Second, 2},
+		} {
+			if got := lines(step.after); got != step.want {
+				t.Errorf("after %v: %v requests are told, want %v", step.after, got, step.want)
+			}
+		}
+	})
+
+	t.Run("of several calls at once one writes, and says which it was", func(t *testing.T) {
+		var out shared
+		r, route, _ := lambda(t, &out)
+		var team sync.WaitGroup
+		for _, id := range []string{"r-1", "r-2", "r-3", "r-4"} {
+			team.Go(func() {
+				route.Answered(200, 0, time.Millisecond)
+				if err := r.FlushDue(calledAs(t, id)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		team.Wait()
+		if err := r.Flush(calledAs(t, "the end")); err != nil {
+			t.Error(err)
+		}
+		requests, ids := 0.0, map[any]bool{}
+		for _, d := range read(t, out.Bytes()) {
+			requests += d.single["Requests"]
+			ids[d.rest["function_request_id"]] = true
+		}
+		if delete(ids, "the end"); requests != 4 || len(ids) != 1 || ids[""] {
+			t.Errorf("%v requests, by %v", requests, ids)
+		}
+	})
+
+	t.Run("where nothing is due it takes no memory", func(t *testing.T) {
+		r, route, _ := lambda(t, io.Discard)
+		ctx := calledAs(t, "r-1")
+		_ = r.FlushDue(ctx)
+		route.Answered(200, 0, time.Millisecond)
+		if n := testing.AllocsPerRun(1000, func() { _ = r.FlushDue(ctx) }); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+func BenchmarkFlushDue(b *testing.B) {
+	for name, every := range map[string]time.Duration{"not due": time.Hour, "due": time.Nanosecond} {
+		b.Run(name, func(b *testing.B) {
+			m := telemetry.New(telemetry.Options{})
+			r, err := New(Options{Namespace: "besra", Service: "payments", Every: every, Metrics: m, Out: io.Discard, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			route := m.Route("/v1/score", telemetry.NoPromise)
+			b.ReportAllocs()
+			ctx := b.Context()
+			for b.Loop() {
+				if every < time.Second {
+					route.Answered(200, 0, time.Millisecond)
+				}
+				_ = r.FlushDue(ctx)
+			}
+		})
 	}
 }
 

@@ -332,6 +332,14 @@ func TestEndpoint(t *testing.T) {
 		"http://user:hush@collector":           "",
 		"http://collector/?key=hush":           "",
 		"http://collector:port":                "",
+		"udp://169.254.79.129:2000":            "udp://169.254.79.129:2000",
+		"udp://[::1]:2000/":                    "udp://[::1]:2000",
+		"udp://daemon":                         "",
+		"udp://:2000":                          "",
+		"udp://daemon:0":                       "",
+		"udp://daemon:65536":                   "",
+		"udp://daemon:2000/v1/traces":          "",
+		"udp://user:hush@daemon:2000":          "",
 		"":                                     "",
 	} {
 		got, err := endpointOf(endpoint)

@@ -1,4 +1,5 @@
-// Package otlp tells a collector of requests, as traces: OpenTelemetry's spans, sent by OTLP over HTTP.
+// Package otlp tells a collector of requests, as traces: OpenTelemetry's spans, sent by OTLP over HTTP, or in datagrams to
+// an X-Ray daemon.
 //
 // A request is told when it has been answered. One that is not kept costs a few nanoseconds; of one that is, a copy goes
 // into a bounded queue, and one goroutine makes its spans and sends them. What does not fit is lost, and nobody waits for
@@ -16,6 +17,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/besra-ml/besra/internal/telemetry"
@@ -23,7 +26,7 @@ import (
 
 // Options say which traces are kept, and where they go. Endpoint, Log and Metrics are needed.
 type Options struct {
-	Endpoint string                      // URL of the collector; without a path it is /v1/traces there
+	Endpoint string                      // URL of the collector; without a path it is /v1/traces there. Or udp://host:port, of an X-Ray daemon
 	Headers  func() (http.Header, error) // for each request to it, such as a key; nil: none
 	TLS      *tls.Config                 // of its certificate; nil: the system's authorities
 
@@ -61,7 +64,9 @@ func New(o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Endpoint = endpoint
+	if o.Endpoint = endpoint; strings.HasPrefix(endpoint, udpScheme) && (o.Headers != nil || o.TLS != nil) {
+		return nil, errors.New("datagrams have no headers and no certificates")
+	}
 	if o.Rand == nil {
 		o.Rand = rand.Uint64
 	}
@@ -74,14 +79,19 @@ func New(o Options) (*Tracer, error) {
 	return t, nil
 }
 
-// endpointOf returns the URL that spans are posted to.
+// endpointOf returns the URL that spans are sent to.
 func endpointOf(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
-		return "", errors.New("want a URL such as http://localhost:4318")
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "udp" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		return "", errors.New("want a URL such as http://localhost:4318, or udp://127.0.0.1:2000 of an X-Ray daemon")
 	case u.User != nil:
 		return "", errors.New("secrets do not belong into a URL: send them as a header")
+	case u.Scheme == "udp":
+		if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
+			return "", errors.New("want a host and a port, such as udp://127.0.0.1:2000")
+		}
+		u.Path = ""
 	case u.Path == "" || u.Path == "/":
 		u.Path = "/v1/traces"
 	}
@@ -99,9 +109,11 @@ func (t *Tracer) Told(r *telemetry.Request) {
 	}
 	r.Trace.ID = kept.Trace.ID
 	t.options.Metrics.Kept.Inc()
+	t.sender.waiting.Add(1)
 	select {
 	case t.queue <- &kept:
 	default:
+		t.sender.waiting.Add(-1)
 		t.options.Metrics.Lost.Inc()
 	}
 }
@@ -133,8 +145,19 @@ func (t *Tracer) newTrace(at time.Time) (id [16]byte) {
 	return id
 }
 
-// Flush sends what is kept, as before a process is frozen. While the collector is known to be down it returns at once.
-func (t *Tracer) Flush(ctx context.Context) error { return t.ask(ctx, false) }
+// Flush sends what is kept, as before a process is frozen. While the collector is known to be down it returns at once, and
+// where nothing is kept, which costs next to nothing.
+func (t *Tracer) Flush(ctx context.Context) error {
+	if t.sender.waiting.Load() > 0 {
+		return t.ask(ctx, false)
+	}
+	select {
+	case <-t.ended:
+		return errEnded
+	default:
+		return nil
+	}
+}
 
 // Close sends what is kept and ends the tracer. What cannot be sent until ctx ends is lost. Nothing may be told any more.
 func (t *Tracer) Close(ctx context.Context) error {

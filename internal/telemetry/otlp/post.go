@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,8 +22,47 @@ type poster struct {
 	headers func() (http.Header, error)
 	client  *http.Client
 	agent   string
+	own     *http.Transport // nil: it is somebody else's
 	packed  bytes.Buffer
 	packer  *gzip.Writer
+}
+
+func newPoster(o Options) *poster {
+	p := &poster{url: o.Endpoint, headers: o.Headers, agent: "besra/" + o.Version}
+	transport := o.Transport
+	if transport == nil {
+		p.own = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.TLS, DialContext: (&net.Dialer{Timeout: postTime}).DialContext,
+			TLSHandshakeTimeout: postTime, IdleConnTimeout: lastPause, MaxIdleConns: 1, ForceAttemptHTTP2: true,
+			MaxResponseHeaderBytes: maxReply,
+		}
+		transport = p.own
+	}
+	p.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // what a header has is for the endpoint alone
+	}}
+	return p
+}
+
+func (p *poster) close() outcome {
+	if p.own != nil {
+		p.own.CloseIdleConnections()
+	}
+	return outcome{}
+}
+
+// send posts spans in one message. What it returns no error for is told.
+func (p *poster) send(ctx context.Context, s *spanner) (outcome, error) {
+	r, err := p.spans(ctx, s.encode())
+	if err != nil {
+		return outcome{}, err
+	}
+	requests := requestsOf(s.held)
+	o := outcome{lost: min(r.spans, requests)} // as many requests at most
+	if o.sent = requests - o.lost; o.lost > 0 {
+		o.why = fmt.Errorf("the collector rejects %d spans: %s", r.spans, r.why)
+	}
+	return o, nil
 }
 
 const maxReply = 64 << 10 // bytes of an answer that are read

@@ -89,7 +89,9 @@ func (t *Tracer) end() {
 		}
 		s.lose(errors.New("besra has ended"))
 	}
-	s.told = time.Time{}
-	s.tell()
+	if s.metrics.Lost.Value() != s.lost {
+		s.told = time.Time{}
+		s.tell()
+	}
 	s.close()
 }

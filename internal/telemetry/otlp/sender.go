@@ -3,14 +3,28 @@ package otlp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/besra-ml/besra/internal/telemetry"
 )
+
+// A way is how spans get to whoever collects them. It is used by one goroutine.
+type way interface {
+	// send sends the spans that are held. After an error they may be sent again; a refusedError says whether.
+	send(ctx context.Context, s *spanner) (outcome, error)
+
+	// close ends it, and says what is known then of what was sent.
+	close() outcome
+}
+
+// An outcome says what became of requests whose spans were sent, now or before. Of others nobody knows yet.
+type outcome struct {
+	sent, lost int
+	why        error // some were lost
+}
 
 // A sender holds spans that go together, and sends them. It is used by one goroutine.
 //
@@ -18,8 +32,10 @@ import (
 // once. Nothing else is held meanwhile, so that a collector that is down costs a bounded memory.
 type sender struct {
 	spans    *spanner
-	post     *poster
-	requests int // of which spans are held
+	way      way
+	endpoint string
+	requests int          // of which spans are held
+	waiting  atomic.Int64 // requests that are kept and neither given away nor lost, for anybody to ask
 
 	first, next time.Time     // when the spans were tried first, and are again
 	pause       time.Duration // from one try to the next; 0: the last one was taken
@@ -33,7 +49,6 @@ type sender struct {
 
 	ctx    context.Context // of the tracer
 	cancel context.CancelFunc
-	own    *http.Transport // nil: it is somebody else's
 }
 
 const (
@@ -45,21 +60,13 @@ const (
 )
 
 func newSender(o Options) *sender {
-	s := &sender{spans: newSpanner(o), metrics: o.Metrics, log: o.Log}
+	s := &sender{spans: newSpanner(o), endpoint: o.Endpoint, metrics: o.Metrics, log: o.Log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	transport := o.Transport
-	if transport == nil {
-		s.own = &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.TLS, DialContext: (&net.Dialer{Timeout: postTime}).DialContext,
-			TLSHandshakeTimeout: postTime, IdleConnTimeout: lastPause, MaxIdleConns: 1, ForceAttemptHTTP2: true,
-			MaxResponseHeaderBytes: maxReply,
-		}
-		transport = s.own
+	if address, ok := strings.CutPrefix(o.Endpoint, udpScheme); ok {
+		s.way = &datagrams{address: address}
+	} else {
+		s.way = newPoster(o)
 	}
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // what a header has is for the endpoint alone
-	}}
-	s.post = &poster{url: o.Endpoint, headers: o.Headers, client: client, agent: "besra/" + o.Version}
 	return s
 }
 
@@ -86,9 +93,9 @@ func (s *sender) send(ctx context.Context, now bool) error {
 	defer cancel()
 	stop := context.AfterFunc(s.ctx, cancel)
 	defer stop()
-	rejected, err := s.post.spans(ctx, s.spans.encode())
+	o, err := s.way.send(ctx, s.spans)
 	if err == nil {
-		s.taken(rejected)
+		s.taken(o)
 		return nil
 	}
 	s.why = err
@@ -105,18 +112,18 @@ func (s *sender) send(ctx context.Context, now bool) error {
 	return err
 }
 
-// taken forgets what is held: the collector has it, but for some spans of which it says why not.
-func (s *sender) taken(rejected rejection) {
-	lost := min(rejected.spans, s.requests) // as many requests at most
-	s.metrics.Sent.Add(uint64(s.requests - lost))
-	s.metrics.Lost.Add(uint64(lost))
-	s.why = nil
-	if lost > 0 {
-		s.why = fmt.Errorf("the collector rejects %d spans: %s", rejected.spans, rejected.why)
-	}
+// taken forgets what is held: it was given away.
+func (s *sender) taken(o outcome) {
+	s.settle(o)
+	s.why = o.why
 	s.forget()
 	s.pause, s.next = 0, time.Time{}
 	s.tell()
+}
+
+func (s *sender) settle(o outcome) {
+	s.metrics.Sent.Add(uint64(o.sent))
+	s.metrics.Lost.Add(uint64(o.lost))
 }
 
 // lose forgets what is held.
@@ -128,13 +135,14 @@ func (s *sender) lose(why error) {
 
 func (s *sender) forget() {
 	s.spans.reset()
+	s.waiting.Add(-int64(s.requests))
 	s.requests, s.first = 0, time.Time{}
 }
 
 // tell has the log say what operators should know, and what goes on being so once in a while.
 func (s *sender) tell() {
 	lost := s.metrics.Lost.Value()
-	attrs := []any{"endpoint", s.post.url, "lost", lost - s.lost}
+	attrs := []any{"endpoint", s.endpoint, "lost", lost - s.lost}
 	switch {
 	case s.why == nil && s.unsaid:
 		s.log.Info("traces are delivered again", attrs...)
@@ -151,8 +159,6 @@ func (s *sender) tell() {
 
 func (s *sender) close() {
 	s.cancel()
+	s.settle(s.way.close())
 	s.spans.close()
-	if s.own != nil {
-		s.own.CloseIdleConnections()
-	}
 }

@@ -147,6 +147,16 @@ func (s *spanner) encode() []byte {
 	return s.message
 }
 
+// requestsOf counts the requests that spans are of: each has one span of a server.
+func requestsOf(spans []sdktrace.ReadOnlySpan) (n int) {
+	for _, s := range spans {
+		if s.SpanKind() == trace.SpanKindServer {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *spanner) reset() {
 	clear(s.held)
 	s.held = s.held[:0]

@@ -169,7 +169,7 @@ func BenchmarkTold(b *testing.B) {
 		}
 	})
 	b.Run("kept", func(b *testing.B) {
-		tr := &Tracer{options: Options{Sample: 1, Rand: rand.Uint64, Metrics: &telemetry.New(telemetry.Options{}).Traces}}
+		tr := &Tracer{options: Options{Sample: 1, Rand: rand.Uint64, Metrics: &telemetry.New(telemetry.Options{}).Traces}, sender: &sender{}}
 		r := request()
 		b.ReportAllocs()
 		for b.Loop() {

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/besra-ml/besra/internal/auth"
+	"github.com/besra-ml/besra/internal/registry"
+	"github.com/besra-ml/besra/internal/telemetry"
+)
+
+// A Function is the service where a platform runs it for the time of requests, as one of many processes, and freezes it
+// in between: it has no listener, nothing that must tick, and no memory that is worth anything. What is remembered is in
+// the store that processes share.
+type Function struct {
+	a    *App
+	stop func() error
+	last atomic.Int64 // when an event came, ns since 1970; 0: never
+}
+
+// NewFunction wires the service for a platform, as New does for a listener, and starts what goes on beside requests.
+func NewFunction(ctx context.Context, c Config, b Backends, paths []string, log *slog.Logger) (*Function, error) {
+	switch {
+	case c.State.Dir != "":
+		return nil, errors.New("state.dir: a function's disk goes with it; what is remembered is in the store of valkey.address")
+	case c.Auth.On() && c.Insecure:
+		return nil, errors.New("insecure: clients are authenticated; leave one of them out")
+	case len(c.Shadow) > 0:
+		return nil, errors.New("shadow: a challenger scores after its champion, when a function is frozen; canary a version by the alias's weights")
+	}
+	a, err := assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), function: true}, b, paths)
+	if err != nil {
+		return nil, err
+	}
+	if a.shared == nil {
+		log.Warn("history and replay cannot be had without a store that processes share: events are scored on empty history, "+
+			"marked degraded, and a repeat is scored anew", "setting", "valkey.address")
+	}
+	stop, failed := a.beside(ctx, nil)
+	select {
+	case err := <-failed:
+		return nil, errors.Join(err, stop(), a.close())
+	default:
+	}
+	return &Function{a: a, stop: stop}, nil
+}
+
+// Handler answers requests. Who asks is in their context, where the platform knows it (identity.NewContext).
+func (f *Function) Handler() http.Handler { return f.a.gateway }
+
+// Issuers makes identities of tokens' claims, by the settings of auth.jwt.
+func (f *Function) Issuers() *auth.Issuers { return auth.NewIssuers(f.a.config.Auth.JWT) }
+
+// fronted reports whether a platform in front of besra verifies tokens, and auth.jwt only says what their claims mean.
+func (a *App) fronted() bool {
+	return a.function && (a.config.Lambda.Event == "http-api" || a.config.Lambda.Event == "rest-api")
+}
+
+const (
+	napTime  = 5 * time.Second       // without an event; after it a connection may be dead
+	wakeTime = 50 * time.Millisecond // for a connection to be made, at most half of what a request has
+)
+
+// Before is called when an event has come: what may have died while the process was frozen is looked after.
+func (f *Function) Before(ctx context.Context) {
+	now := time.Now().UnixNano()
+	last := f.last.Swap(now)
+	if f.a.shared == nil || time.Duration(now-last) < napTime {
+		return
+	}
+	most := wakeTime
+	if d := f.a.config.Limits.Deadline; d > 0 {
+		most = min(most, d/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	_ = f.a.shared.Wake(ctx) // the event will tell
+}
+
+// After is called before an answer goes out: what must not wait for the next event is sent and written.
+func (f *Function) After(ctx context.Context) {
+	_ = f.a.FlushDue(ctx) // the log has it
+}
+
+// Close ends what goes on, and sends and writes what is left, as when the platform ends the process.
+func (f *Function) Close() error { return errors.Join(f.stop(), f.a.close()) }
+
+// Models returns the models that are served.
+func (f *Function) Models() []*registry.Model { return f.a.Models() }

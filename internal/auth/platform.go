@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"cmp"
+
+	"github.com/besra-ml/besra/internal/identity"
+)
+
+// letIn is what callers may do whom a platform in front of besra lets in, unless it says less of them.
+const letIn = identity.All &^ identity.Admin
+
+// Platform returns who a platform says that a caller is, by an id of its own: it may do everything but change models.
+func Platform(id string) *identity.Identity {
+	id = visibleSubject(id)
+	return &identity.Identity{ID: id, Name: id, Method: identity.Platform, Scopes: letIn}
+}
+
+// Issuers makes identities of the claims of tokens that a platform has verified, as API Gateway does. They mean what they
+// mean in tokens that besra verifies itself. Its methods may be called from many goroutines.
+type Issuers struct {
+	issuers map[string]*Issuer // by iss
+	names   map[string]string
+}
+
+// NewIssuers returns what knows these issuers. Whom the platform lets in with a token of another may do everything but
+// change models.
+func NewIssuers(issuers []Issuer) *Issuers {
+	c := &Issuers{map[string]*Issuer{}, map[string]string{}}
+	for i, name := range issuerNames(issuers) {
+		c.issuers[issuers[i].URL], c.names[issuers[i].URL] = &issuers[i], name
+	}
+	return c
+}
+
+// Identity returns whom claims are about. An error is a *TokenError: they lack what the issuer's settings ask of them.
+func (c *Issuers) Identity(claims map[string]any) (*identity.Identity, error) {
+	url, _ := claims["iss"].(string)
+	if i := c.issuers[url]; i != nil {
+		return i.verified(c.names[url], claims)
+	}
+	other := Issuer{URL: url, Scopes: ScopeClaim{Only: letIn}}
+	return other.verified(issuerNames([]Issuer{other})[0], claims)
+}
+
+// Authorized returns of whom a platform's own authorizer has told, such as a function in front of API Gateway: who it is
+// (principalId or sub) and, where they are there, whose histories it asks about (tenant), what it may (scope) and which
+// models (models), words with spaces between them.
+func Authorized(context map[string]string) (*identity.Identity, error) {
+	i := Issuer{Scopes: ScopeClaim{Only: letIn}}
+	claims := map[string]any{}
+	for name, value := range context {
+		claims[name] = value
+		switch name {
+		case "tenant":
+			i.Tenant = name
+		case "scope":
+			i.Scopes.Claim = name
+		case "models":
+			i.Models = name
+		}
+	}
+	claims["sub"] = cmp.Or(context["principalId"], context["sub"], "somebody")
+	return i.verified("authorizer:", claims)
+}
+
+func (i *Issuer) verified(name string, claims map[string]any) (*identity.Identity, error) {
+	id, err := i.identity(name, claims)
+	if err == nil {
+		id.Method = identity.Platform
+	}
+	return id, err
+}

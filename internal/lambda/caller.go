@@ -1,0 +1,97 @@
+package lambda
+
+import (
+	"strings"
+
+	"github.com/besra-ml/besra/internal/auth"
+	"github.com/besra-ml/besra/internal/identity"
+)
+
+// A caller is who asks, as the platform has found out. Nothing in it is from the request itself.
+type caller struct {
+	stage   string            // of API Gateway
+	arn     string            // of IAM: who has signed the request
+	key     string            // the id of API Gateway's key, which says who is meant, and is no proof
+	claims  map[string]any    // of a token that an authorizer has verified
+	context map[string]string // that a function of ours has made of the request, as an authorizer
+	invoked bool              // IAM lets whoever it is invoke the function
+}
+
+// authorizer reads a member of requestContext.authorizer.
+func (c *caller) authorizer(s *scanner) func(string) (bool, error) {
+	return func(name string) (bool, error) {
+		switch name {
+		case "iam":
+			return true, s.object(func(name string) (bool, error) {
+				if name == "userArn" {
+					return true, s.text(&c.arn)
+				}
+				return false, nil
+			})
+		case "jwt":
+			return true, s.object(func(name string) (bool, error) {
+				if name == "claims" {
+					return true, c.readClaims(s)
+				}
+				return false, nil
+			})
+		case "claims": // of Cognito, in a REST API
+			return true, c.readClaims(s)
+		case "lambda":
+			return true, s.object(func(name string) (bool, error) { return true, c.told(s, name) })
+		}
+		return true, c.told(s, name)
+	}
+}
+
+// told reads what a function that authorizes says. The REST API puts it beside what API Gateway says itself.
+func (c *caller) told(s *scanner, name string) error {
+	if c.context == nil {
+		c.context = map[string]string{}
+	}
+	var text string
+	err := s.scalar(&text)
+	c.context[name] = text
+	return err
+}
+
+// readClaims reads claims. API Gateway spells lists as [a b].
+func (c *caller) readClaims(s *scanner) error {
+	c.claims = map[string]any{}
+	return s.object(func(name string) (bool, error) {
+		var text string
+		err := s.scalar(&text)
+		if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
+			text = strings.TrimSuffix(inner, "]")
+		}
+		c.claims[name] = text
+		return true, err
+	})
+}
+
+// identity returns who asks; nil: the platform does not know.
+func (c *caller) identity(issuers *auth.Issuers) (*identity.Identity, error) {
+	switch {
+	case c.claims != nil:
+		return issuers.Identity(c.claims)
+	case c.arn != "":
+		return auth.Platform("iam:" + c.arn), nil
+	case c.authorized():
+		return auth.Authorized(c.context)
+	case c.key != "":
+		return auth.Platform("api-key:" + c.key), nil
+	case c.invoked:
+		return auth.Platform("invoke"), nil
+	}
+	return nil, nil
+}
+
+// authorized reports whether a function that authorizes has said anything. API Gateway itself says how long it took.
+func (c *caller) authorized() bool {
+	for name, value := range c.context {
+		if name != "integrationLatency" && value != "" {
+			return true
+		}
+	}
+	return false
+}

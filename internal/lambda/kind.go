@@ -1,0 +1,36 @@
+package lambda
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Kind is what sends a function its events. A function has one, and refuses events of all others: whoever may invoke
+// it directly could otherwise make up an event that says who asks.
+type Kind uint8
+
+// The kinds.
+const (
+	HTTPAPI     Kind = iota // API Gateway's HTTP API, payload format 2.0
+	RESTAPI                 // API Gateway's REST API, proxy integration
+	FunctionURL             // Lambda's own URL
+	ALB                     // an Application Load Balancer
+	Direct                  // Invoke of the Lambda API: the event is the body of a request
+)
+
+var kindNames = [...]string{"http-api", "rest-api", "function-url", "alb", "direct"}
+
+// KindNames returns the names of all kinds.
+func KindNames() []string { return kindNames[:] }
+
+// ParseKind returns the kind of that name.
+func ParseKind(name string) (Kind, error) {
+	for i, n := range kindNames {
+		if n == name {
+			return Kind(i), nil
+		}
+	}
+	return 0, fmt.Errorf("want one of %s", strings.Join(kindNames[:], ", "))
+}
+
+func (k Kind) String() string { return kindNames[k] }
