@@ -42,7 +42,7 @@ func (s *sandbox) register(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	id := newID()
+	id := NewID()
 	s.mu.Lock()
 	late, many := s.initialed, len(s.extensions) >= maxExtensions
 	if !late && !many {

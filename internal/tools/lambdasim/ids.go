@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// newID returns a UUID, as requests have.
-func newID() string {
+// NewID returns a UUID, as requests have.
+func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
@@ -66,4 +66,15 @@ func sampledRoot(header string) string {
 // NewTraceID returns an id as X-Ray spells them.
 func NewTraceID() string {
 	return "1-" + strconv.FormatInt(time.Now().Unix(), 16) + "-" + newHex(12)
+}
+
+// NewName returns n random letters and digits, as ids of APIs are.
+func NewName(n int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return string(b)
 }

@@ -46,7 +46,7 @@ type visit struct {
 // visit begins a visit. told is called with the answer.
 func (e *environment) visit(in *Invocation, kind scaling.Kind, told func(*Answer)) *visit {
 	o := &e.function.options
-	v := &visit{environment: e, call: newCall(newID(), in), told: told}
+	v := &visit{environment: e, call: newCall(NewID(), in), told: told}
 	v.call.trace, v.call.arn = traceHeader(in.TraceHeader, o.Traced), o.arn()
 	v.answer = Answer{RequestID: v.call.id, Version: o.Version, Kind: kind}
 	v.report = report{id: v.call.id, status: "success", memory: o.Memory, trace: sampledRoot(v.call.trace)}
