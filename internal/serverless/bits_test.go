@@ -67,7 +67,7 @@ func TestFunctionsAnswerWithTheBitsOfAServer(t *testing.T) {
 			if want, got := server.Post("/v1/score/batch", body), f.post("/v1/score/batch", body); got.Status != want.Status || got.Body != string(want.Body) {
 				t.Errorf("a batch: got %v, a server says %v", got, want)
 			}
-			for _, bad := range []string{`{`, `{"event":{}}`, `{"row":[1]}`, `{"features":{"amount":"x"}}`} {
+			for _, bad := range []string{`{"event":1}`, `{"event":{}}`, `{"row":[1]}`, `{"features":{"amount":"x"}}`} {
 				want, got := server.Post("/v1/score", bad), f.post("/v1/score", bad)
 				if got.Body != string(want.Body) || kind != "direct" && got.Status != want.Status {
 					t.Errorf("%s: got %v, a server says %v", bad, got, want)
