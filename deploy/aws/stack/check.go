@@ -223,7 +223,7 @@ func (o Options) checkFunction() error {
 		return wrong("digest", o.Digest, "want a SHA-256, 64 hexadecimal digits in lower case: sha256sum besra.zip")
 	}
 	return first(
-		oneOf("arch", o.Arch, ARM64, X86_64),
+		oneOf("arch", o.Arch, ARM64, X86),
 		between("memory", o.Memory, minMemory, maxMemory),
 		between("timeout", o.Timeout, 1, maxTimeout),
 		oneOf("tracing", o.Tracing, "active", "off"),

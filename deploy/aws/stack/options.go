@@ -10,8 +10,8 @@ const (
 	JWT  = "jwt"
 	None = "none"
 
-	ARM64  = "arm64"
-	X86_64 = "x86_64" //nolint:revive // as AWS spells it
+	ARM64 = "arm64"
+	X86   = "x86_64"
 
 	InZip  = "zip"
 	Bucket = "bucket"
