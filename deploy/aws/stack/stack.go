@@ -267,6 +267,7 @@ func (d *draft) watch() {
 	d.lay("alarms", "CONCURRENCY_LIMIT", limit)
 	d.lay("alarms-" + d.o.FrontDoor)
 	if d.o.Valkey == Serverless {
+		d.lay("alarms-degraded") // without a cache every event is, and no version would ever take the alias
 		d.lay("alarms-cache")
 	}
 	if d.o.Provisioned > 0 {

@@ -321,3 +321,15 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutACacheDegradedAnswersAreNoAlarm(t *testing.T) {
+	const alarm = "MetricName: Degraded"
+	if text := render(t, standard); !strings.Contains(text, alarm) || !strings.Contains(text, "{Name: !Ref DegradedAlarm}") {
+		t.Error("with one they are")
+	}
+	o := standard
+	o.Valkey = stack.None
+	if text := render(t, o); strings.Contains(text, alarm) {
+		t.Error("each event is degraded, so the alarm is always on, and CodeDeploy takes every version back")
+	}
+}

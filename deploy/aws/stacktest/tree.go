@@ -193,7 +193,7 @@ func Text(v any) string {
 
 var reference = regexp.MustCompile(`\$\{([A-Za-z0-9:.]+)\}`)
 
-// Resolve returns a number that v is, or that is the default of the parameter that it refers to.
+// number returns the number that v is, or that is the default of the parameter that it refers to.
 func (t *Template) number(v any) (float64, bool) {
 	if n, ok := v.(float64); ok {
 		return n, true
