@@ -15,9 +15,9 @@ import (
 // A verb is one word of the command line.
 type verb struct {
 	name  string
-	args  string // what follows the flags, as help shows it
-	short string // one line
-	long  string // what help says below it: what it does and examples
+	args  string  // what follows the flags, as help shows it
+	short string  // one line
+	long  string  // what help says below it: what it does and examples
 	subs  []*verb // verbs below it; the name of each has all its words
 	run   func(ctx context.Context, e *environ, v *verb, args []string) error
 }
