@@ -104,8 +104,8 @@ func word(s string) string {
 
 // line returns what a server said, in one line that is not too long.
 func line(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }), " ")
-	return s[:min(len(s), 200)]
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xfffd }), " ")
+	return strings.ToValidUTF8(s[:min(len(s), 200)], "")
 }
 
 // errCut is an answer that ended early.
