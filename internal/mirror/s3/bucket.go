@@ -29,6 +29,7 @@ type Options struct {
 	Bucket      string
 	Metrics     *telemetry.Mirror
 	Credentials aws.CredentialsProvider // sign; nil: those that the environment points to
+	Patience    time.Duration           // within which what may pass is tried again; 0: 20 s
 	Now         func() time.Time        // nil: time.Now
 }
 
@@ -36,7 +37,7 @@ const (
 	parallel = 8       // requests at once
 	partSize = 8 << 20 // bytes that one request reads of an object
 
-	patience   = 20 * time.Second       // within which what may pass is tried again
+	patience   = 20 * time.Second
 	pause      = 100 * time.Millisecond // before the second attempt; twice that before the third, and so on
 	maxPause   = 3 * time.Second
 	answerTime = 5 * time.Second // that a request has, beside the time for its bytes
@@ -91,7 +92,7 @@ func New(o Options) (*Bucket, error) {
 		from:   credentials.Keep(o.Credentials, o.Now),
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }), // S3 escapes once
 		client: client(), metrics: o.Metrics, now: o.Now, slots: make(chan struct{}, parallel),
-		patience: patience, pause: pause, answerTime: answerTime, partSize: partSize,
+		patience: cmp.Or(o.Patience, patience), pause: pause, answerTime: answerTime, partSize: partSize,
 	}, nil
 }
 
