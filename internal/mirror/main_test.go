@@ -12,15 +12,14 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/besra-ml/besra/internal/besratest"
 	"github.com/besra-ml/besra/internal/mirror"
 	"github.com/besra-ml/besra/internal/mirror/s3"
 	"github.com/besra-ml/besra/internal/mirror/s3/s3test"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { besratest.Main(m) }
 
 // A place is a server, and a directory for copies.
 type place struct {

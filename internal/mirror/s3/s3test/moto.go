@@ -125,13 +125,15 @@ func (m *Moto) do(method, at, content string) {
 	}
 	r.URL.Path = "/" + at
 	r.URL.RawPath = "/" + strings.ReplaceAll(url.PathEscape(at), "%2F", "/")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261126/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0") // which nobody checks
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(r)
 	if err != nil {
-		m.t.Fatal(err)
+		m.t.Error(err)
+		return
 	}
 	answer.Body.Close()
 	if answer.StatusCode/100 != 2 {
-		m.t.Fatalf("%s %s: moto answers %s", method, at, answer.Status)
+		m.t.Errorf("%s %s: moto answers %s", method, at, answer.Status)
 	}
 }
