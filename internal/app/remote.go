@@ -118,17 +118,28 @@ func isOnItsWay(err error) bool {
 	return ok && (errors.Is(u, mirror.ErrChanged) || errors.Is(u, fs.ErrNotExist))
 }
 
-// addUnfetched adds to a listing what is there, and could not be fetched.
-func (s *shelf) addUnfetched(l *listing) {
+// addUnfetched adds to a listing what is there, and could not be fetched. Where there is a copy of what was there before,
+// the copy stays, and that it is old is told once.
+func (a *App) addUnfetched(s *shelf, l *listing) {
+	stale := map[string]error{}
 	for at, err := range s.unfetched {
 		name, last, _ := strings.Cut(at, "/")
-		if last == pinFile {
+		version, ok := parseVersion(last)
+		switch {
+		case last == pinFile:
 			delete(l.pins, name)
 			l.badPins[name] = err
-		} else if version, ok := parseVersion(last); ok && !slices.Contains(l.versions[name], version) {
+		case ok && !slices.Contains(l.versions[name], version):
 			l.versions[name] = append(l.versions[name], version)
+		case ok:
+			stale[at] = err
+			if !errors.Is(err, s.stale[at]) {
+				a.log.Error("a version changed, and what it is now could not be fetched; the copy stays",
+					"model", name, "version", version, "why", stripped(s, err))
+			}
 		}
 	}
+	s.stale = stale
 }
 
 // unavailable returns why something could not be fetched that might be there in a moment: at a start that is an error, as

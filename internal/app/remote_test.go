@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -30,7 +29,7 @@ func testRemotes() map[string]Remote {
 type bucket struct {
 	*s3test.Server
 	*forge
-	log bytes.Buffer
+	log lockedBuffer
 }
 
 func newBucket(t *testing.T, versions ...int) *bucket {
@@ -317,4 +316,20 @@ func TestACopyOfASingleBundle(t *testing.T) {
 	if _, err := Fetch(t.Context(), backends, "s3://models/m", slog.New(slog.DiscardHandler)); err == nil || err.Error() != "s3://models/m: is neither a bundle nor a model file: want one of those below it" {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestAServedVersionThatChangedAndCannotBeFetchedIsToldOnce(t *testing.T) {
+	b := newBucket(t, 1)
+	s := b.serve(t, "s3://models/m", nil)
+	b.version(1, b.files("fraud", 6))
+	b.Break(refusing(403, "AccessDenied", "model.ubj"))
+	b.Put("models/m/fraud/1/model.ubj", "another")
+	for range 3 {
+		s.rescan()
+		s.want(these("fraud@1 live"), nil)
+	}
+	if log := b.log.String(); strings.Count(log, "what it is now could not be fetched; the copy stays") != 1 {
+		t.Errorf("log:\n%s", log)
+	}
+	s.scores()
 }

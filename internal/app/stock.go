@@ -42,6 +42,7 @@ type shelf struct {
 
 	mirror    *mirror.Mirror   // the directory is a copy of something; nil: it is not
 	unfetched map[string]error // what there is and was not copied, by <name>/<version> or <name>/live
+	stale     map[string]error // of it, versions of which there is an older copy, as they were last told
 
 	told   string            // why it could not be looked at, as it was last logged
 	unread map[string]string // the same of names in it
@@ -214,7 +215,7 @@ func (a *App) lookAt(ctx context.Context, s *shelf, thoroughly bool) error {
 	if err != nil {
 		return err
 	}
-	s.addUnfetched(l)
+	a.addUnfetched(s, l)
 	for _, e := range a.found(s, l) {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -36,7 +36,7 @@ func (m *Mirror) update(ctx context.Context, t *tree, thoroughly bool) (failed m
 			fail(at, f.err)
 			continue
 		}
-		anew := thoroughly && !m.checks(f)
+		anew := thoroughly && m.doubtful(f)
 		if !anew && m.record(at).of(f.files) {
 			continue
 		}
@@ -49,7 +49,7 @@ func (m *Mirror) update(ctx context.Context, t *tree, thoroughly bool) (failed m
 		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.pins)) {
-		if m.pins[name] == t.pins[name].ETag {
+		if m.pin(name) == t.pins[name].ETag {
 			continue
 		}
 		team.Go(func() {
@@ -70,17 +70,24 @@ func (m *Mirror) record(at string) *record {
 	return m.has[at]
 }
 
-// checks reports whether a folder is a whole bundle, as far as that can be said.
-func (m *Mirror) checks(f *folder) bool {
-	if m.o.Check == nil || !m.record(f.path).of(f.files) || len(f.files) == 0 {
-		return true
+func (m *Mirror) pin(name string) (etag string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pins[name]
+}
+
+// doubtful reports whether a version that is copied is not what its manifest lists, and has not been fetched twice.
+func (m *Mirror) doubtful(f *folder) bool {
+	is := m.record(f.path)
+	if m.o.Check == nil || !is.of(f.files) || is.twice || len(f.files) == 0 {
+		return false
 	}
 	in, err := m.room.OpenRoot(path.Join(m.folder, f.path))
 	if err != nil {
-		return false
+		return true
 	}
 	defer in.Close()
-	return m.o.Check(in.FS()) == nil
+	return m.o.Check(in.FS()) != nil
 }
 
 // remove removes what the source does not have any more.
@@ -120,7 +127,7 @@ func (m *Mirror) bring(ctx context.Context, f *folder, anew bool, files chan str
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	is := &record{Files: map[string]recorded{}}
+	is := &record{Files: map[string]recorded{}, twice: anew}
 	var mu sync.Mutex
 	var team sync.WaitGroup
 	for name, o := range f.files {

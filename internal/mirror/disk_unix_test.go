@@ -66,7 +66,7 @@ func TestADiskThatIsFullLeavesNoHalfVersion(t *testing.T) {
 	if left := left(t, p.dir); len(left) > 0 {
 		t.Errorf("lies about: %q", left)
 	}
-	if p.look(m); m.Failed()["fraud/4"] != err {
+	if p.look(m); !errors.Is(m.Failed()["fraud/4"], err) {
 		t.Errorf("it says other things each time: %v", m.Failed())
 	}
 	free()

@@ -33,20 +33,21 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// A Mirror is a copy of what is below an address. One goroutine at a time looks and asks.
+// A Mirror is a copy of what is below an address.
 type Mirror struct {
 	o      Options
 	room   *room
-	folder string   // of the room
-	listed []Object // by the look that found out what this is; nil: they were used
-	object Object   // the single one, if it is
+	folder string // of the room
 
-	mu      sync.Mutex
-	has     map[string]*record // by path in the folder
-	pins    map[string]string  // ETags, by name
-	failed  map[string]error   // by path
-	last    error              // of a look
-	strange string             // as it was last told
+	looking sync.Mutex // of what follows
+	listed  []Object   // when it was found out what this is; nil: they were used
+	last    error      // of a look
+	strange string     // as it was last told
+
+	mu     sync.Mutex
+	has    map[string]*record // by path in the folder
+	pins   map[string]string  // ETags, by name
+	failed map[string]error   // by path
 }
 
 // Open finds out what is at an address, with a request or two, and makes a place for its copy. Nothing is fetched yet.
@@ -111,7 +112,7 @@ func (m *Mirror) findObject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.object, m.listed, m.folder = o, []Object{o}, objectFolder
+	m.listed, m.folder = []Object{o}, objectFolder
 	return nil
 }
 
@@ -172,8 +173,10 @@ func (m *Mirror) Close() error {
 
 // Look brings the copy up to date. An error says that the source could not be listed, or, of a single bundle or object,
 // not fetched; the copy is as it was then. With thoroughly, versions that are not what their manifests list are fetched
-// anew: the fault may have been on the way.
+// once more: the fault may have been on the way.
 func (m *Mirror) Look(ctx context.Context, thoroughly bool) error {
+	m.looking.Lock()
+	defer m.looking.Unlock()
 	t, err := m.tree(ctx)
 	if err != nil {
 		m.o.Metrics.Failed.Inc()
@@ -208,8 +211,9 @@ func (m *Mirror) tree(ctx context.Context) (*tree, error) {
 	if all == nil {
 		var err error
 		if m.folder == objectFolder {
-			m.object, err = m.o.Source.Stat(ctx, m.o.Key)
-			all = []Object{m.object}
+			var o Object
+			o, err = m.o.Source.Stat(ctx, m.o.Key)
+			all = []Object{o}
 		} else {
 			all, err = m.o.Source.List(ctx, m.prefix(), maxObjects)
 		}

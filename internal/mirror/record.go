@@ -15,6 +15,7 @@ import (
 // A record says what a folder is a copy of. It lies in the folder, so that both come and go together.
 type record struct {
 	Files map[string]recorded // by path
+	twice bool                // it was fetched again to be sure
 }
 
 type recorded struct {

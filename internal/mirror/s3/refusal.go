@@ -57,11 +57,14 @@ const maxRefusal = 64 << 10 // bytes
 // refusal reads an answer that is an error, or marks it when it may pass.
 func (b *Bucket) refusal(answer *http.Response, c call) error {
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
-	var said struct{ Code, Message, Region, RequestId string }
+	var said struct {
+		Code, Message, Region string
+		ID                    string `xml:"RequestId"`
+	}
 	_ = xml.Unmarshal(body, &said) // a HEAD has none, and a proxy's is something else
 	r := &Refusal{
 		Status: answer.StatusCode, Code: word(said.Code), Message: line(said.Message),
-		ID: word(cmp.Or(answer.Header.Get("X-Amz-Request-Id"), said.RequestId)),
+		ID: word(cmp.Or(answer.Header.Get("X-Amz-Request-Id"), said.ID)),
 	}
 	if r.Code == "" {
 		r.Code, r.Message = strings.ReplaceAll(http.StatusText(r.Status), " ", ""), ""

@@ -3,9 +3,12 @@ package s3
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -245,6 +248,19 @@ func TestWhoGivesUpIsNotHeld(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	if _, err := b.List(ctx, "", 10); !errors.Is(err, ctx.Err()) || time.Since(began) > 5*time.Second {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAServerThatIsNotWhoItSaysIsNotAskedAgain(t *testing.T) {
+	h := httptest.NewTLSServer(http.NotFoundHandler())
+	defer h.Close()
+	h.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s3test.Setenv(t, h.URL)
+	b := open(t, "models")
+	b.patience = time.Hour
+	_, err := b.List(t.Context(), "", 10)
+	if err == nil || !strings.HasPrefix(err.Error(), "s3://models: "+strings.TrimPrefix(h.URL, "https://")+": x509: ") || errors.Is(err, mirror.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
