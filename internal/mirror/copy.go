@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -61,7 +62,35 @@ func (m *Mirror) update(ctx context.Context, t *tree, thoroughly bool) (failed m
 		})
 	}
 	team.Wait()
+	m.bringAgain(ctx, t, failed, files)
 	return failed
+}
+
+// bringAgain tries again what found no room, pins first and then versions from the smallest on: another may have had the
+// room for a while, and have given it back as it did not fit.
+func (m *Mirror) bringAgain(ctx context.Context, t *tree, failed map[string]error, files chan struct{}) {
+	var full []*folder
+	for at, err := range failed {
+		if !errors.Is(err, ErrNoRoom) {
+			continue
+		}
+		if f := t.folders[at]; f != nil {
+			full = append(full, f)
+		} else if name := path.Dir(at); m.bringPin(ctx, name, t.pins[name]) == nil {
+			delete(failed, at)
+		}
+	}
+	if len(full) < 2 {
+		return // nobody was in the way
+	}
+	slices.SortFunc(full, func(a, b *folder) int { return cmp.Or(cmp.Compare(a.size(), b.size()), cmp.Compare(a.path, b.path)) })
+	for _, f := range full {
+		if err := m.bring(ctx, f, false, files); err != nil {
+			failed[f.path] = err
+			return // the others are larger
+		}
+		delete(failed, f.path)
+	}
 }
 
 func (m *Mirror) record(at string) *record {
@@ -90,20 +119,18 @@ func (m *Mirror) doubtful(f *folder) bool {
 	return m.o.Check(in.FS()) != nil
 }
 
-// remove removes what the source does not have any more.
+// remove removes what the source does not have any more. What cannot be removed is tried again at the next look.
 func (m *Mirror) remove(t *tree) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for at := range m.has {
-		if t.folders[at] == nil {
-			_ = m.room.RemoveAll(path.Join(m.folder, at)) // what stays is removed at the next start
-			_ = m.room.Remove(path.Join(m.folder, path.Dir(at)))
+		if t.folders[at] == nil && m.room.RemoveAll(path.Join(m.folder, at)) == nil {
+			_ = m.room.Remove(path.Join(m.folder, path.Dir(at))) // when nothing is left in it
 			delete(m.has, at)
 		}
 	}
 	for name := range m.pins {
-		if _, ok := t.pins[name]; !ok {
-			_ = m.room.Remove(path.Join(m.folder, name, pinFile))
+		if _, ok := t.pins[name]; !ok && m.room.Remove(path.Join(m.folder, name, pinFile)) == nil {
 			_ = m.room.Remove(path.Join(m.folder, name))
 			delete(m.pins, name)
 		}
@@ -149,6 +176,9 @@ func (m *Mirror) bring(ctx context.Context, f *folder, anew bool, files chan str
 	}
 	team.Wait()
 	if err := context.Cause(ctx); err != nil {
+		if full, ok := errors.AsType[*diskError](err); ok { // which file it was is chance
+			return fmt.Errorf("%s, %d bytes: %w", m.at(f), f.size(), full)
+		}
 		return err
 	}
 	if err := is.write(m.room.Root, tmp); err != nil {
@@ -282,6 +312,14 @@ func (c copied) WriteAt(p []byte, at int64) (int, error) {
 	return n, onDisk(err)
 }
 
+// A diskError is about the copy.
+type diskError struct{ error }
+
+func (e *diskError) Error() string {
+	return fmt.Sprintf("%v: %v (models.cache names a place for copies)", ErrNoRoom, e.error)
+}
+func (e *diskError) Unwrap() []error { return []error{ErrNoRoom, e.error} }
+
 // onDisk says that an error is about the copy, without its path, which is another each time.
 func onDisk(err error) error {
 	if err == nil {
@@ -293,7 +331,7 @@ func onDisk(err error) error {
 		} else if e, ok := errors.AsType[*os.LinkError](err); ok {
 			err = e.Err
 		} else {
-			return fmt.Errorf("%w: %w (models.cache names a place for copies)", ErrNoRoom, err)
+			return &diskError{err}
 		}
 	}
 }

@@ -51,15 +51,17 @@ func TestADiskThatIsFullLeavesNoHalfVersion(t *testing.T) {
 	p.version("m/fraud/3")
 	p.version("m/fraud/4")
 	p.Put("models/m/fraud/4/model.ubj", strings.Repeat("x", 1<<20))
+	p.Put("models/m/fraud/live", "3")
+	pin := map[string]string{"fraud/live": "3"}
 	m := p.mustOpen("m")
-	if diff := cmp.Diff(versionOf("m/fraud/3"), p.look(m)); diff != "" {
+	if diff := cmp.Diff(joined(pin, versionOf("m/fraud/3")), p.look(m)); diff != "" {
 		t.Error(diff)
 	}
 	err := m.Failed()["fraud/4"]
 	if !errors.Is(err, mirror.ErrNoRoom) || !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EFBIG) || errors.Is(err, mirror.ErrUnavailable) {
 		t.Fatalf("got %v", err)
 	}
-	if text := err.Error(); !strings.HasPrefix(text, "s3://models/m/fraud/4/model.ubj: the copy cannot be written: ") || strings.Contains(text, p.dir) {
+	if text := err.Error(); !strings.HasPrefix(text, "s3://models/m/fraud/4, 1048614 bytes: the copy cannot be written: ") || strings.Contains(text, p.dir) {
 		t.Errorf("got %s", text)
 	}
 	t.Log(err)
@@ -72,7 +74,7 @@ func TestADiskThatIsFullLeavesNoHalfVersion(t *testing.T) {
 	free()
 	want := versionOf("m/fraud/4")
 	want["fraud/4/model.ubj"] = strings.Repeat("x", 1<<20)
-	if diff := cmp.Diff(joined(versionOf("m/fraud/3"), want), p.look(m)); diff != "" || len(m.Failed()) > 0 {
+	if diff := cmp.Diff(joined(pin, versionOf("m/fraud/3"), want), p.look(m)); diff != "" || len(m.Failed()) > 0 {
 		t.Errorf("%v: %s", m.Failed(), diff)
 	}
 }
@@ -89,4 +91,14 @@ func limit(t *testing.T, bytes uint64) (free func()) {
 	free = func() { _ = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was) }
 	t.Cleanup(free)
 	return free
+}
+
+func TestASingleFileThatFindsNoRoom(t *testing.T) {
+	p := newPlace(t)
+	tiny(t, p.dir, 300<<10)
+	p.Put("models/fraud.ubj", strings.Repeat("x", 1<<20))
+	const want = "s3://models/fraud.ubj, 1048576 bytes: the copy cannot be written: "
+	if err := p.mustOpen("fraud.ubj").Look(t.Context(), false); !errors.Is(err, mirror.ErrNoRoom) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
 }

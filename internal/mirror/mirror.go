@@ -127,6 +127,14 @@ func (m *Mirror) prefix() string {
 // String returns the address.
 func (m *Mirror) String() string { return strings.TrimSuffix(m.o.Source.String()+"/"+m.o.Key, "/") }
 
+// at names a folder for people.
+func (m *Mirror) at(f *folder) string {
+	if !m.Models() {
+		return m.String()
+	}
+	return m.String() + "/" + f.path
+}
+
 // Models reports whether this is a directory of models.
 func (m *Mirror) Models() bool { return m.folder == modelsFolder }
 

@@ -51,7 +51,7 @@ func takeRoom(dir, identity string) (*room, error) {
 		}
 		r, err := enter(path)
 		if err != nil {
-			return nil, fmt.Errorf("a place for copies of models: %w", err)
+			return nil, fmt.Errorf("a place for copies of models (models.cache names another): %w", err)
 		}
 		if r != nil {
 			r.keep = keep

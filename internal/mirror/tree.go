@@ -126,6 +126,14 @@ func (f *folder) add(file string, o Object) {
 	f.files[file] = o
 }
 
+// size returns how many bytes a folder has.
+func (f *folder) size() (n int64) {
+	for _, o := range f.files {
+		n += o.Size
+	}
+	return n
+}
+
 // settle leaves out what would be copied for nothing: a version without a manifest is none, and may be large.
 func (f *folder) settle() {
 	if _, ok := f.files[manifestFile]; !ok && f.path != objectFolder {
