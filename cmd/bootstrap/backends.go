@@ -61,8 +61,12 @@ func properties(ctx context.Context) (all []emf.Field) {
 }
 
 func bucket(name string, m *telemetry.Mirror) (mirror.Source, error) {
-	return s3.New(s3.Options{Bucket: name, Metrics: m})
+	return s3.New(s3.Options{Bucket: name, Metrics: m, Patience: patience})
 }
+
+// patience is for how long a bucket that does not answer is asked. INIT has ten seconds, and what it has come to by then
+// should be told.
+const patience = 5 * time.Second
 
 // shared is Valkey, or what speaks its protocol.
 type shared struct{}
