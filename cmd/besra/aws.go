@@ -24,6 +24,7 @@ func awsVerb() *verb {
 func awsVerbs() []*verb {
 	return []*verb{
 		awsPackageVerb(),
+		awsLocalVerb(),
 	}
 }
 

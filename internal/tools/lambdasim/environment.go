@@ -119,7 +119,7 @@ func (e *environment) initialised(s *sandbox, took time.Duration) {
 	e.sandbox = s
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.pid, e.took = s.process.cmd.Process.Pid, took
+	e.pid, e.took = s.process.os.Pid, took
 }
 
 func (s *sandbox) isRefused() bool {
