@@ -122,6 +122,16 @@ func (e *environment) initialised(s *sandbox, took time.Duration) {
 	e.pid, e.took = s.process.os.Pid, took
 }
 
+// ended reports whether the process has ended.
+func (s *sandbox) ended() bool {
+	select {
+	case <-s.process.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 func (s *sandbox) isRefused() bool {
 	select {
 	case <-s.refused:

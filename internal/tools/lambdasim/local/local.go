@@ -170,14 +170,13 @@ func (l *Local) door() (http.Handler, error) {
 	o, f := &l.options, &l.options.Function
 	d := door.Options{
 		Kind: o.Kind, Function: l.function, Name: f.Name, Version: f.Alias, Region: f.Region, Account: f.Account, Metrics: f.Metrics,
-		Timeout: o.Within,
-	}
-	if d.Timeout == 0 {
-		d.Timeout = f.Timeout + time.Second
 	}
 	switch o.Kind {
 	case door.HTTPAPI, door.RESTAPI:
 		d.Routes, d.StageRate = Routes(), o.Throttle
+		if d.Timeout = o.Within; d.Timeout == 0 {
+			d.Timeout = f.Timeout + time.Second
+		}
 	default:
 	}
 	if o.Kind == door.RESTAPI {
