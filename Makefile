@@ -109,7 +109,7 @@ generate: ## write the generated code anew
 	$(GO) generate ./...
 generated: ## check that the generated code is fresh
 	@mkdir -p .cache
-	{ grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . ; ls deploy/monitoring/grafana/dashboards/*.json; } | xargs sha256sum > .cache/generated
+	{ grep -rlE --include='*.go' --exclude-dir=.cache '^// Code generated .* DO NOT EDIT\.$$' . ; ls deploy/monitoring/grafana/dashboards/*.json deploy/aws/template.yaml; } | xargs sha256sum > .cache/generated
 	$(GO) generate ./...
 	sha256sum --check --quiet .cache/generated
 

@@ -9,10 +9,10 @@ import (
 func awsVerb() *verb {
 	v := &verb{
 		name: "aws", args: "package|template|plan|local", short: "puts a model on AWS: API Gateway, Lambda, ElastiCache, CloudWatch",
-		run: runAWS,
+		subs: awsVerbs(), run: runAWS,
 	}
 	var b strings.Builder
-	for _, sub := range awsVerbs() {
+	for _, sub := range v.subs {
 		fmt.Fprintf(&b, "  %-13s %s\n", sub.name, sub.short)
 	}
 	b.WriteString("\nbesra aws package --help shows the flags and examples of package.")
@@ -24,24 +24,23 @@ func awsVerb() *verb {
 func awsVerbs() []*verb {
 	return []*verb{
 		awsPackageVerb(),
+		awsTemplateVerb(),
 		awsLocalVerb(),
 	}
 }
 
-func runAWS(ctx context.Context, e *environ, v *verb, args []string) error {
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != "help" {
-		var names []string
-		for _, sub := range awsVerbs() {
-			_, name, _ := strings.Cut(sub.name, " ")
-			if name == args[0] {
-				return sub.run(ctx, e, sub, args[1:])
-			}
-			names = append(names, name)
-		}
-		return usagef("no such thing to do: %q%s", args[0], didYouMean(args[0], names))
-	}
-	if _, err := v.parse(e, v.flags(), args); err != nil {
+// runAWS is for those who have not said what to do, or nothing that there is.
+func runAWS(_ context.Context, e *environ, v *verb, args []string) error {
+	rest, err := v.parse(e, v.flags(), args)
+	if err != nil {
 		return err
 	}
-	return usagef("say what to do: package, template, plan or local")
+	if len(rest) == 0 {
+		return usagef("say what to do: package, template, plan or local")
+	}
+	var words []string
+	for _, sub := range v.subs {
+		words = append(words, sub.word())
+	}
+	return usagef("no such thing to do: %q%s", rest[0], didYouMean(rest[0], words))
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/tools/lambdasim"
 	"github.com/besra-ml/besra/internal/tools/lambdasim/door"
-	"github.com/besra-ml/besra/internal/tools/lambdasim/local"
+	awslocal "github.com/besra-ml/besra/internal/tools/lambdasim/local"
 	"github.com/besra-ml/besra/internal/tools/lambdazip"
 	"github.com/besra-ml/besra/internal/tools/scaling"
 )
@@ -45,7 +45,7 @@ throttles, metrics that CloudWatch would extract, the log and traces. Ctrl-C end
 
 // A localJob is what a command line asks of aws local.
 type localJob struct {
-	local.Options
+	awslocal.Options
 	pack      packageFlags
 	kind      string
 	valkey    string
@@ -92,7 +92,7 @@ func (j *localJob) add(fs *flag.FlagSet) {
 }
 
 func runAWSLocal(ctx context.Context, e *environ, v *verb, args []string) (err error) {
-	j := localJob{Options: local.Options{Function: lambdasim.Options{Variables: map[string]string{}, Limits: scaling.Defaults()}}}
+	j := localJob{Options: awslocal.Options{Function: lambdasim.Options{Variables: map[string]string{}, Limits: scaling.Defaults()}}}
 	fs := v.flags()
 	j.add(fs)
 	paths, err := v.parse(e, fs, args)
@@ -113,7 +113,7 @@ func runAWSLocal(ctx context.Context, e *environ, v *verb, args []string) (err e
 	if j.log {
 		j.Line = func(l lambdasim.Line) { fmt.Fprintln(e.stderr, l.Text) }
 	}
-	l, err := local.Start(ctx, j.Options)
+	l, err := awslocal.Start(ctx, j.Options)
 	if err != nil {
 		return err
 	}
@@ -126,9 +126,9 @@ func runAWSLocal(ctx context.Context, e *environ, v *verb, args []string) (err e
 func (j *localJob) complete(demo bool) error {
 	j.Kind = door.Kind(j.kind)
 	if j.Auth == "" {
-		j.Auth = local.IAM
+		j.Auth = awslocal.IAM
 		if j.Kind == door.ALB {
-			j.Auth = local.None
+			j.Auth = awslocal.None
 		}
 	}
 	if j.Kind != door.RESTAPI && j.Kind != door.HTTPAPI {
@@ -185,7 +185,7 @@ func (j *localJob) letIn() error {
 		}
 		asks = asks || c.Auth.On()
 	}
-	if j.Auth == local.None && !asks {
+	if j.Auth == awslocal.None && !asks {
 		j.set("BESRA_INSECURE", "true")
 	}
 	return nil
@@ -240,7 +240,7 @@ func unpackFile(to string, f lambdazip.File) error {
 }
 
 // tell says where everything is, and how to ask.
-func (j *localJob) tell(w io.Writer, l *local.Local) {
+func (j *localJob) tell(w io.Writer, l *awslocal.Local) {
 	fmt.Fprintf(w, "%s on %s\nwatch it on %s\n", j.kind, l.URL, l.WatchURL)
 	switch {
 	case l.Token != "":

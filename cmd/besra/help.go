@@ -21,10 +21,8 @@ func isHelp(arg string) bool {
 // help shows the verbs, or one verb's help: besra help serve.
 func help(e *environ, args []string) int {
 	if len(args) > 1 {
-		for _, v := range verbs() {
-			if v.name == args[1] {
-				return report(e, v, v.run(context.Background(), e, v, []string{"--help"}))
-			}
+		if v, _ := find(verbs(), args[1:]); v != nil {
+			return report(e, v, v.run(context.Background(), e, v, []string{"--help"}))
 		}
 		fmt.Fprintf(e.stderr, "besra: no such verb %q%s\n", args[1], didYouMean(args[1], verbNames()))
 		return exitUsage

@@ -8,17 +8,38 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
 // A verb is one word of the command line.
 type verb struct {
 	name  string
-	args  string // what follows the flags, as help shows it
-	short string // one line
-	long  string // what help says below it: what it does and examples
+	args  string  // what follows the flags, as help shows it
+	short string  // one line
+	long  string  // what help says below it: what it does and examples
+	subs  []*verb // verbs below it; the name of each has all its words
 	run   func(ctx context.Context, e *environ, v *verb, args []string) error
 }
+
+// find returns the verb that a command line begins with, and what follows it; nil: there is none.
+func find(all []*verb, args []string) (v *verb, rest []string) {
+	for _, v := range all {
+		if v.word() != args[0] {
+			continue
+		}
+		if rest = args[1:]; len(rest) > 0 {
+			if sub, below := find(v.subs, rest); sub != nil {
+				return sub, below
+			}
+		}
+		return v, rest
+	}
+	return nil, nil
+}
+
+// word is the last of a verb's name.
+func (v *verb) word() string { return v.name[strings.LastIndexByte(v.name, ' ')+1:] }
 
 // environ is what a verb may touch of the process it runs in.
 type environ struct {
@@ -81,10 +102,8 @@ func run(ctx context.Context, e *environ, args []string) int {
 	if len(args) == 0 || isHelp(args[0]) {
 		return help(e, args)
 	}
-	for _, v := range verbs() {
-		if v.name == args[0] {
-			return report(e, v, v.run(ctx, e, v, args[1:]))
-		}
+	if v, rest := find(verbs(), args); v != nil {
+		return report(e, v, v.run(ctx, e, v, rest))
 	}
 	fmt.Fprintf(e.stderr, "besra: no such verb %q%s; besra help lists them\n", args[0], didYouMean(args[0], verbNames()))
 	return exitUsage

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/mirror"
+	"github.com/besra-ml/besra/internal/mirror/s3"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/store/valkey/iam"
@@ -28,6 +30,7 @@ func backends(c app.Config) app.Backends {
 		Shared:   shared{},
 		Tracer:   tracer,
 		EMF:      emitter,
+		Remotes:  map[string]app.Remote{"s3": bucket},
 		Build:    telemetry.Options{Version: buildVersion()},
 	}
 }
@@ -55,6 +58,10 @@ func properties(ctx context.Context) (all []emf.Field) {
 		all = append(all, emf.Field{Name: "xray_trace_id", Value: trace})
 	}
 	return all
+}
+
+func bucket(name string, m *telemetry.Mirror) (mirror.Source, error) {
+	return s3.New(s3.Options{Bucket: name, Metrics: m})
 }
 
 // shared is Valkey, or what speaks its protocol.

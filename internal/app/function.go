@@ -19,6 +19,7 @@ import (
 type Function struct {
 	a    *App
 	stop func() error
+	now  func() time.Time
 	last atomic.Int64 // when an event came, ns since 1970; 0: never
 }
 
@@ -46,7 +47,7 @@ func NewFunction(ctx context.Context, c Config, b Backends, paths []string, log 
 		return nil, errors.Join(err, stop(), a.close())
 	default:
 	}
-	return &Function{a: a, stop: stop}, nil
+	return &Function{a: a, stop: stop, now: time.Now}, nil
 }
 
 // Handler answers requests. Who asks is in their context, where the platform knows it (identity.NewContext).
@@ -67,9 +68,9 @@ const (
 
 // Before is called when an event has come: what may have died while the process was frozen is looked after.
 func (f *Function) Before(ctx context.Context) {
-	now := time.Now().UnixNano()
-	last := f.last.Swap(now)
-	if f.a.shared == nil || time.Duration(now-last) < napTime {
+	now := f.now().UnixNano()
+	gap := time.Duration(now - f.last.Swap(now)) // a clock that was put back says nothing of it
+	if f.a.shared == nil || gap >= 0 && gap < napTime {
 		return
 	}
 	most := wakeTime

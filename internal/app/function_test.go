@@ -193,6 +193,16 @@ func TestFunctionsShareWhatTheyRemember(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a clock that jumps is no reason for anything", func(t *testing.T) {
+		defer func() { first.now = time.Now }()
+		for i, jump := range []time.Duration{-time.Hour, 24 * time.Hour, -48 * time.Hour, 0} {
+			first.now = func() time.Time { return time.Now().Add(jump) }
+			server.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") // each jump looks like a long frost, and may be one
+			if status, got := call(t, first, somebody, "POST", "/v1/score", fmt.Sprintf(sharedPayment, fmt.Sprintf("j_%d", i), 35)); status != 200 || got["degraded"] != nil {
+				t.Errorf("%v: %d %v", jump, status, got)
+			}
+		}
+	})
 	t.Run("while the store is away events are answered, and marked", func(t *testing.T) {
 		server.Kill()
 		first.last.Store(0)

@@ -24,25 +24,37 @@ func Main(m *testing.M) {
 	}))
 }
 
-// dir is where the program is, once it is built.
-var dir string
+// dir is where programs are, once one is built.
+var (
+	dir      string
+	makeDir  = sync.OnceValue(func() (err error) { dir, err = os.MkdirTemp("", "besratest-"); return err })
+	programs = map[string]func() (string, error){"besra": built("besra"), "bootstrap": built("bootstrap", "-tags", "lambda.norpc,grpcnotrace")}
+)
 
-var build = sync.OnceValues(func() (path string, err error) {
-	if dir, err = os.MkdirTemp("", "besratest-"); err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, "besra")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/besra-ml/besra/cmd/besra").CombinedOutput()
-	if err != nil {
-		return "", errors.Join(err, fmt.Errorf("%s", out))
-	}
-	return path, nil
-})
+// built builds a program, once.
+func built(name string, flags ...string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		if err := makeDir(); err != nil {
+			return "", err
+		}
+		path := filepath.Join(dir, name)
+		args := append(append([]string{"build"}, flags...), "-o", path, "github.com/besra-ml/besra/cmd/"+name)
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			return "", errors.Join(err, fmt.Errorf("%s", out))
+		}
+		return path, nil
+	})
+}
 
 // Program returns the path of the program, which it builds once.
-func Program(t testing.TB) string {
+func Program(t testing.TB) string { return program(t, "besra") }
+
+// Bootstrap returns the path of the program that is a function of AWS Lambda, which it builds once.
+func Bootstrap(t testing.TB) string { return program(t, "bootstrap") }
+
+func program(t testing.TB, name string) string {
 	t.Helper()
-	path, err := build()
+	path, err := programs[name]()
 	if err != nil {
 		t.Fatal(err)
 	}
