@@ -20,7 +20,7 @@ type Function struct {
 	a    *App
 	stop func() error
 	now  func() time.Time
-	last atomic.Int64 // when an event came, ns since 1970; 0: never
+	last atomic.Int64 // when an event came that found all awake, ns since 1970; 0: never
 }
 
 // NewFunction wires the service for a platform, as New does for a listener, and starts what goes on beside requests.
@@ -47,7 +47,9 @@ func NewFunction(ctx context.Context, c Config, b Backends, paths []string, log 
 		return nil, errors.Join(err, stop(), a.close())
 	default:
 	}
-	return &Function{a: a, stop: stop, now: time.Now}, nil
+	f := &Function{a: a, stop: stop, now: time.Now}
+	f.wake(ctx) // a process that is frozen while it connects would thaw with half a connection
+	return f, nil
 }
 
 // Handler answers requests. Who asks is in their context, where the platform knows it (identity.NewContext).
@@ -69,8 +71,16 @@ const (
 // Before is called when an event has come: what may have died while the process was frozen is looked after.
 func (f *Function) Before(ctx context.Context) {
 	now := f.now().UnixNano()
-	gap := time.Duration(now - f.last.Swap(now)) // a clock that was put back says nothing of it
-	if f.a.shared == nil || gap >= 0 && gap < napTime {
+	gap := time.Duration(now - f.last.Load()) // a clock that was put back says nothing of it
+	if gap < 0 || gap >= napTime {
+		f.wake(ctx)
+	}
+	f.last.Store(now) // only now: who comes meanwhile waits as well
+}
+
+// wake waits until the store is there, if it can be had soon.
+func (f *Function) wake(ctx context.Context) {
+	if f.a.shared == nil {
 		return
 	}
 	most := wakeTime

@@ -176,6 +176,9 @@ func TestFunctionsShareWhatTheyRemember(t *testing.T) {
 		c.Limits.Deadline = 5 * time.Second
 	}
 	first, _ := newFunction(t, settings)
+	if s := first.a.shared.Status(); !s.Up {
+		t.Errorf("the store is not there before the first event: %+v", s)
+	}
 	status, a := call(t, first, somebody, "POST", "/v1/score", fmt.Sprintf(sharedPayment, "e_1", 1))
 	if status != 200 || a["degraded"] != nil {
 		t.Fatalf("the first event of a function: %d %v", status, a)
@@ -195,6 +198,21 @@ func TestFunctionsShareWhatTheyRemember(t *testing.T) {
 			if status, got := call(t, first, somebody, "POST", "/v1/score", fmt.Sprintf(sharedPayment, "e_"+time.Now().Format("150405.000000"), 31)); status != 200 || got["degraded"] != nil {
 				t.Errorf("%d %v", status, got)
 			}
+		}
+	})
+	t.Run("events that come at once all wait for another connection", func(t *testing.T) {
+		for range 5 {
+			server.Must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+			first.last.Store(0)
+			var team sync.WaitGroup
+			for i := range 16 {
+				team.Go(func() {
+					if status, got := call(t, first, somebody, "POST", "/v1/score", fmt.Sprintf(sharedPayment, fmt.Sprintf("a_%d_", i)+time.Now().Format("150405.000000"), 31)); status != 200 || got["degraded"] != nil {
+						t.Errorf("%d %v", status, got)
+					}
+				})
+			}
+			team.Wait()
 		}
 	})
 	t.Run("a clock that jumps is no reason for anything", func(t *testing.T) {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/besra-ml/besra/internal/identity"
 )
@@ -36,10 +37,22 @@ func NewIssuers(issuers []Issuer) *Issuers {
 func (c *Issuers) Identity(claims map[string]any) (*identity.Identity, error) {
 	url, _ := claims["iss"].(string)
 	if i := c.issuers[url]; i != nil {
+		unlist(claims, i.Scopes.Claim, i.Models)
 		return i.verified(c.names[url], claims)
 	}
 	other := Issuer{URL: url, Scopes: ScopeClaim{Only: letIn}}
 	return other.verified(issuerNames([]Issuer{other})[0], claims)
+}
+
+// unlist makes words of lists, which API Gateway spells as [a b]. Other claims stay as they are: a subject or a tenant that
+// has brackets of its own is another than the one without.
+func unlist(claims map[string]any, lists ...string) {
+	for _, name := range lists {
+		text, _ := claims[name].(string)
+		if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
+			claims[name] = strings.TrimSuffix(inner, "]")
+		}
+	}
 }
 
 // Authorized returns of whom a platform's own authorizer has told, such as a function in front of API Gateway: who it is

@@ -41,15 +41,24 @@ func (a *answer) reset() {
 // MaxAnswer is the most that Lambda takes of an answer, in bytes: 6 MB and a little, as its quotas have it.
 const MaxAnswer = 6<<20 + 100
 
+// most is how large an answer may be, in bytes: a load balancer takes less of it than Lambda does,
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html.
+func (k Kind) most() int {
+	if k == ALB {
+		return 1 << 20
+	}
+	return MaxAnswer
+}
+
 // tooLarge replaces an answer that would be lost.
-func (a *answer) tooLarge(size int) {
+func (a *answer) tooLarge(size, most int) {
 	id := a.header["X-Request-Id"]
 	a.reset()
 	if id != nil {
 		a.header["X-Request-Id"] = id
 	}
-	p := problem.TooLarge.Of("", "the answer would be "+strconv.Itoa(size)+" bytes, and a Lambda function can give "+
-		strconv.Itoa(MaxAnswer)+"; ask for fewer events at once. What was asked is done: with the same event_id the answer is the same")
+	p := problem.TooLarge.Of("", "the answer would be "+strconv.Itoa(size)+" bytes, and the platform takes "+
+		strconv.Itoa(most)+"; ask for fewer events at once. What was asked is done: with the same event_id the answer is the same")
 	p.Write(a)
 }
 
@@ -66,6 +75,9 @@ func (a *answer) append(b []byte, e *event, kind Kind) []byte {
 	}
 	b = a.appendHeaders(b, kind == RESTAPI || kind == ALB && e.many)
 	body := a.body.Bytes()
+	if e.method == http.MethodHead { // as net/http has it
+		body = nil
+	}
 	if !utf8.Valid(body) || a.header.Get("Content-Encoding") != "" {
 		b = append(b, `,"isBase64Encoded":true,"body":"`...)
 		b = base64.StdEncoding.AppendEncode(b, body)

@@ -1,10 +1,9 @@
 package lambda
 
 import (
-	"strings"
-
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/identity"
+	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 // A caller is who asks, as the platform has found out. Nothing in it is from the request itself.
@@ -20,6 +19,9 @@ type caller struct {
 // authorizer reads a member of requestContext.authorizer.
 func (c *caller) authorizer(s *scanner) func(string) (bool, error) {
 	return func(name string) (bool, error) {
+		if s.Kind() != strictjson.Object { // one of ours may use any name for what it says
+			return true, c.told(s, name)
+		}
 		switch name {
 		case "iam":
 			return true, s.object(func(name string) (bool, error) {
@@ -55,15 +57,12 @@ func (c *caller) told(s *scanner, name string) error {
 	return err
 }
 
-// readClaims reads claims. API Gateway spells lists as [a b].
+// readClaims reads claims, all of which API Gateway has made texts.
 func (c *caller) readClaims(s *scanner) error {
 	c.claims = map[string]any{}
 	return s.object(func(name string) (bool, error) {
 		var text string
 		err := s.scalar(&text)
-		if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
-			text = strings.TrimSuffix(inner, "]")
-		}
 		c.claims[name] = text
 		return true, err
 	})

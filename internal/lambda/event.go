@@ -9,9 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/textproto"
+	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 // An event is a request as a platform hands it over.
@@ -22,6 +24,7 @@ type event struct {
 	source              string
 	requestID           string
 	header              http.Header
+	lists               http.Header // headers as lists of values, which count where there are any
 	body                []byte
 	packed              bool // the body is in base64
 	caller              caller
@@ -53,6 +56,9 @@ func (e *event) read(kind Kind, payload []byte) error {
 	}
 	if got := e.kind(); got != kind.String() {
 		return fmt.Errorf("%w: %s", errOther, got)
+	}
+	if len(e.lists) > 0 {
+		e.header = e.lists
 	}
 	if e.packed {
 		n, err := base64.StdEncoding.Decode(e.body, e.body)
@@ -100,7 +106,9 @@ func (e *event) member(name string) (known bool, err error) {
 	case "headers":
 		err = s.object(e.one)
 	case "multiValueHeaders":
-		e.many = e.many || s.Kind() != 'n'
+		if s.Kind() != strictjson.Null {
+			e.many, e.lists = true, http.Header{}
+		}
 		err = s.object(e.several)
 	case "requestContext":
 		err = s.object(e.context)
@@ -165,21 +173,16 @@ func (e *event) context(name string) (known bool, err error) {
 	return true, err
 }
 
-// one reads a header of one value. Where there are lists of values, too, those count.
+// one reads a header of one value. One that a client spells in two ways, as X-A and x-a, has two.
 func (e *event) one(name string) (bool, error) {
 	var value string
 	err := e.scanner.text(&value)
-	if key := textproto.CanonicalMIMEHeaderKey(name); e.header[key] == nil {
-		e.header[key] = []string{value}
-	}
+	e.header.Add(name, value)
 	return true, err
 }
 
 func (e *event) several(name string) (bool, error) {
-	var values []string
-	err := e.scanner.texts(func(v string) { values = append(values, v) })
-	e.header[textproto.CanonicalMIMEHeaderKey(name)] = values
-	return true, err
+	return true, e.scanner.texts(func(v string) { e.lists.Add(name, v) })
 }
 
 // parameters reads a query whose names and values are decoded already, as the REST API's are, or are not, as a load
@@ -221,27 +224,25 @@ func spelled(parameters []string) string {
 	return strings.Join(parameters, "&")
 }
 
-// request makes the request that the event stands for.
-func (e *event) request(ctx context.Context) (*http.Request, error) {
-	if stage := e.caller.stage; e.version == "2.0" && stage != "" && stage != "$default" {
+// request makes the request that the event stands for. What a client has written makes no error of it: those are the
+// function's, and alarms count them.
+func (e *event) request(ctx context.Context, kind Kind) (*http.Request, error) {
+	if stage := e.caller.stage; kind == HTTPAPI && stage != "" && stage != "$default" && strings.Contains(e.domain, ".execute-api.") {
 		if rest, ok := strings.CutPrefix(e.path, "/"+stage); ok && strings.HasPrefix(rest, "/") {
-			e.path = rest // a named stage is the beginning of the path
+			e.path = rest // a named stage is the beginning of the path, but not at a domain of one's own
 		}
 	}
 	u := &url.URL{Path: e.path, RawQuery: e.query}
-	if strings.Contains(e.path, "%") {
-		path, err := url.PathUnescape(e.path)
-		if err != nil {
-			return nil, fmt.Errorf("path: %w", err)
+	if kind != HTTPAPI { // which has decoded the path
+		if path, err := url.PathUnescape(e.path); err == nil && path != e.path {
+			u.Path, u.RawPath = path, e.path
 		}
-		u.Path, u.RawPath = path, e.path
 	}
 	if e.method == "" || !strings.HasPrefix(e.path, "/") {
 		return nil, errors.New("it has no method or path")
 	}
-	if e.source == "" && e.balanced {
-		forwarded := e.header.Get("X-Forwarded-For")
-		e.source = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:]) // the balancer's own word is the last
+	if e.balanced {
+		e.source = forwarded(e.header["X-Forwarded-For"])
 	}
 	if _, ok := e.header["X-Request-Id"]; !ok && e.requestID != "" {
 		e.header["X-Request-Id"] = []string{e.requestID}
@@ -252,4 +253,18 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 		Body: io.NopCloser(bytes.NewReader(e.body)), ContentLength: int64(len(e.body)),
 	}
 	return r.WithContext(ctx), nil
+}
+
+// forwarded returns the address in X-Forwarded-For that is the balancer's own word: the last. What stands before it may
+// be a lie. There may be a port behind it, as routing.http.xff_client_port.enabled has it.
+func forwarded(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	last := lines[len(lines)-1]
+	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	if at, err := netip.ParseAddrPort(last); err == nil {
+		return at.Addr().String()
+	}
+	return last
 }

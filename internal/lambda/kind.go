@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A Kind is what sends a function its events. A function has one, and refuses events of all others: whoever may invoke
-// it directly could otherwise make up an event that says who asks.
+// A Kind is what sends a function its events. A function has one, and refuses events of all others. Whoever may invoke it
+// can make up an event of its kind, and in it who asks: only Direct may be invoked by others than its door.
 type Kind uint8
 
 // The kinds.

@@ -64,7 +64,7 @@ func (d *Door) Invoke(ctx context.Context, payload []byte) (out []byte, err erro
 	if d.Before != nil {
 		d.Before(ctx)
 	}
-	r, err := v.event.request(ctx)
+	r, err := v.event.request(ctx, d.Kind)
 	if err != nil {
 		return nil, fmt.Errorf("lambda.event is %s, and this is none: %w", d.Kind, err)
 	}
@@ -86,8 +86,8 @@ func (d *Door) Invoke(ctx context.Context, payload []byte) (out []byte, err erro
 	d.Handler.ServeHTTP(&v.answer, r)
 	v.answer.WriteHeader(http.StatusOK)
 	out = v.answer.append(make([]byte, 0, 512+v.answer.body.Len()*5/4), &v.event, d.Kind)
-	if len(out) > MaxAnswer {
-		v.answer.tooLarge(len(out))
+	if most := d.Kind.most(); len(out) > most {
+		v.answer.tooLarge(len(out), most)
 		out = v.answer.append(nil, &v.event, d.Kind)
 	}
 	if d.After != nil {

@@ -173,6 +173,16 @@ func TestEventsBecomeRequests(t *testing.T) {
 }
 
 func TestAStageOfAnHTTPAPIIsNoPartOfThePath(t *testing.T) {
+	t.Run("but at a domain of one's own it is none", func(t *testing.T) {
+		e := httpEvent()
+		e.RequestContext.Stage, e.RawPath, e.RequestContext.DomainName = "v1", "/v1/score", "fraud.example.com"
+		d, got := door(t, HTTPAPI, nil)
+		var answer any
+		invoke(t, d, e, &answer)
+		if got.Path != "/v1/score" {
+			t.Errorf("got %s", got.Path)
+		}
+	})
 	for path, want := range map[string]string{"/prod/v1/score": "/v1/score", "/v1/score": "/v1/score", "/production/v1": "/production/v1", "/prod": "/prod"} {
 		e := httpEvent()
 		e.RequestContext.Stage, e.RawPath = "prod", path
@@ -185,14 +195,66 @@ func TestAStageOfAnHTTPAPIIsNoPartOfThePath(t *testing.T) {
 	}
 }
 
-func TestAnEscapedPathStaysSo(t *testing.T) {
-	e := httpEvent()
-	e.RawPath = "/v1/models/a%2Fb"
-	d, got := door(t, HTTPAPI, nil)
-	var answer any
-	invoke(t, d, e, &answer)
-	if got.Path != "/v1/models/a/b" || got.Escaped != "/v1/models/a%2Fb" {
-		t.Errorf("got %q, escaped %q", got.Path, got.Escaped)
+// An HTTP API decodes the path, and all others hand it over as it was sent.
+func TestPaths(t *testing.T) {
+	api, url, rest, balancer := httpEvent(), urlEvent(), restEvent(), balancerEvent(true)
+	for sent, want := range map[string][3]string{ // as an HTTP API means it, as others do, and how that is spelled
+		"/v1/models/a%2Fb": {"/v1/models/a%2Fb", "/v1/models/a/b", "/v1/models/a%2Fb"},
+		"/v1/models/a b?c": {"/v1/models/a b?c", "/v1/models/a b?c", "/v1/models/a%20b%3Fc"},
+		"/v1/models/%":     {"/v1/models/%", "/v1/models/%", "/v1/models/%25"},
+		"/v1/models/%zz":   {"/v1/models/%zz", "/v1/models/%zz", "/v1/models/%25zz"},
+	} {
+		api.RawPath, url.RawPath, rest.Path, balancer.Path = sent, sent, sent, sent
+		for kind, event := range map[Kind]any{HTTPAPI: api, FunctionURL: url, RESTAPI: rest, ALB: balancer} {
+			d, got := door(t, kind, nil)
+			var answer any
+			invoke(t, d, event, &answer)
+			path := want[1]
+			if kind == HTTPAPI {
+				path = want[0]
+			}
+			if got.Path != path || kind != HTTPAPI && got.Escaped != want[2] {
+				t.Errorf("%s: %s: got %q, escaped %q", kind, sent, got.Path, got.Escaped)
+			}
+		}
+	}
+}
+
+func TestAHeaderThatIsSpelledInTwoWaysHasBothValues(t *testing.T) {
+	rest := restEvent()
+	rest.MultiValueHeaders["authorization"], rest.MultiValueHeaders["Authorization"] = []string{"a"}, []string{"b"}
+	balancer := balancerEvent(false)
+	balancer.Headers["authorization"], balancer.Headers["Authorization"] = "a", "b"
+	for kind, event := range map[Kind]any{RESTAPI: rest, ALB: balancer} {
+		d, got := door(t, kind, nil)
+		var answer any
+		invoke(t, d, event, &answer)
+		if values := slices.Sorted(slices.Values(got.Header["Authorization"])); !slices.Equal(values, []string{"a", "b"}) {
+			t.Errorf("%s: got %q", kind, values)
+		}
+	}
+}
+
+func TestWhereTheClientOfABalancerIs(t *testing.T) {
+	for _, c := range []struct {
+		forwarded []string
+		want      string
+	}{
+		{[]string{"203.0.113.9, 192.0.2.9"}, "192.0.2.9:0"},
+		{[]string{"203.0.113.9", "198.51.100.1,192.0.2.9"}, "192.0.2.9:0"}, // a client may send several
+		{[]string{"203.0.113.9, 192.0.2.9:50123"}, "192.0.2.9:0"},
+		{[]string{"2001:db8::7"}, "[2001:db8::7]:0"},
+		{[]string{"[2001:db8::7]:50123"}, "[2001:db8::7]:0"},
+		{nil, ":0"},
+	} {
+		e := balancerEvent(true)
+		e.MultiValueHeaders["x-forwarded-for"] = c.forwarded
+		d, got := door(t, ALB, nil)
+		var answer any
+		invoke(t, d, e, &answer)
+		if got.From != c.want {
+			t.Errorf("%q: got %s", c.forwarded, got.From)
+		}
 	}
 }
 
@@ -266,6 +328,10 @@ func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "sub": "jane", "scope": "score"}),
 			&identity.Identity{ID: "unknown", Name: "unknown", Method: identity.Platform},
 		},
+		"a token whose subject and tenant have brackets of their own": {
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "sub": "[jane]", "tenant": "[acme]", "scope": "score"}),
+			&identity.Identity{ID: "id.example.com/[jane]", Name: "[jane]", Tenant: "[acme]", Method: identity.Platform, Scopes: identity.Score},
+		},
 		"a token of another": {
 			HTTPAPI, jwt(map[string]string{"iss": "https://other.example.com", "sub": "joe", "scope": "admin"}),
 			&identity.Identity{ID: "other.example.com/joe", Name: "joe", Method: identity.Platform, Scopes: most},
@@ -289,6 +355,10 @@ func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 		"REST: IAM, and a key": {RESTAPI, rest(nil, "arn:aws:iam::1:user/shop"), auth.Platform("iam:arn:aws:iam::1:user/shop")},
 		"REST: a function that authorizes": {
 			RESTAPI, rest(map[string]any{"principalId": "joe", "integrationLatency": 3}, ""),
+			&identity.Identity{ID: "authorizer:joe", Name: "joe", Method: identity.Platform, Scopes: most},
+		},
+		"REST: a function that authorizes, and calls what it says as API Gateway calls others' words": {
+			RESTAPI, rest(map[string]any{"principalId": "joe", "claims": "{\"sub\":\"jane\"}", "iam": "x", "jwt": 1, "lambda": true}, ""),
 			&identity.Identity{ID: "authorizer:joe", Name: "joe", Method: identity.Platform, Scopes: most},
 		},
 		"REST: Cognito": {
@@ -369,6 +439,16 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("HEAD has no body", func(t *testing.T) {
+		e := urlEvent()
+		e.RequestContext.HTTP.Method = "HEAD"
+		d, _ := door(t, FunctionURL, do)
+		var got events.LambdaFunctionURLResponse
+		invoke(t, d, e, &got)
+		if got.Body != "" || got.StatusCode != 429 {
+			t.Errorf("got %+v", got)
+		}
+	})
 	t.Run("a handler that says nothing has said 200", func(t *testing.T) {
 		d, _ := door(t, HTTPAPI, func(http.ResponseWriter, *http.Request) {})
 		var got events.APIGatewayV2HTTPResponse
@@ -407,6 +487,17 @@ func TestAnAnswerThatLambdaWouldNotTakeIsReplaced(t *testing.T) {
 		}
 		if !c.fits && (got.StatusCode != 413 || !strings.Contains(got.Body, "urn:besra:problem:too-large")) {
 			t.Errorf("%d bytes: %d %.300s", c.size, got.StatusCode, got.Body)
+		}
+	}
+}
+
+func TestABalancerTakesLessThanLambda(t *testing.T) {
+	for size, status := range map[int]int{1<<20 - 200: 200, 1 << 20: 413} {
+		d, _ := door(t, ALB, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("x"), size)) })
+		var got events.ALBTargetGroupResponse
+		invoke(t, d, balancerEvent(true), &got)
+		if got.StatusCode != status {
+			t.Errorf("%d bytes: %d %.300s", size, got.StatusCode, got.Body)
 		}
 	}
 }

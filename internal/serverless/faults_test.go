@@ -202,3 +202,21 @@ func TestAnAnswerThatIsTooLarge(t *testing.T) {
 		t.Errorf("%d %.300s%.300s", got.Status, got.Body, got.Failed)
 	}
 }
+
+// What stands between may forget a connection without a word, and a frost may be longer than the time from one look at the
+// store to the next: looking at a connection that is dead must not keep an event from another.
+func TestAFunctionWhoseConnectionWasForgottenInTheFrostMissesNothing(t *testing.T) {
+	t.Parallel()
+	proxy := valkeytest.NewProxy(t, valkeytest.Start(t).Addr())
+	f := start(t, "http-api", func(o *lambdasim.Options) { o.Freeze = true }, "BESRA_VALKEY_ADDRESS="+proxy.Addr(), entityKey)
+	reference := serve(t)
+	for i, p := range payments(1, 3) {
+		if i > 0 {
+			proxy.Forget()
+			time.Sleep(11 * time.Second)
+		}
+		if got, want := f.post("/v1/score", p), string(reference.Post("/v1/score", p).Body); got.Body != want {
+			t.Errorf("payment %d: %v, not %s", i, got, want)
+		}
+	}
+}

@@ -221,15 +221,20 @@ func (l *link) rise() {
 }
 
 func (l *link) fall(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fallen(err)
+}
+
+// fallen is fall by who holds mu.
+func (l *link) fallen(err error) {
 	l.up.Store(false)
 	l.metrics.Up.Set(0)
-	l.mu.Lock()
 	first := l.why == nil
 	l.why = err
 	if first {
 		l.since = time.Now()
 	}
-	l.mu.Unlock()
 }
 
 // close ends the link.

@@ -32,8 +32,10 @@ func (l *link) watch(ctx context.Context) {
 			}
 		case <-look.C:
 			if l.up.Load() {
-				l.look(ctx)
-				_ = l.try(ctx)
+				_ = l.unhurried(ctx, func(ctx context.Context) error {
+					l.look(ctx)
+					return l.try(ctx)
+				})
 				continue
 			}
 			why = errCut // it has never been up
@@ -49,7 +51,7 @@ func (l *link) watch(ctx context.Context) {
 func (l *link) mend(ctx context.Context, why error) bool {
 	pause := tryFirst
 	for n := 0; ; n++ {
-		if l.saying(true) {
+		if ctx.Err() == nil && l.saying(true) {
 			l.log.Error("the shared store is down", "address", l.options.InitAddress[0], "error", why)
 		}
 		select {
@@ -62,20 +64,23 @@ func (l *link) mend(ctx context.Context, why error) bool {
 			}
 		}
 		pause = min(2*pause, tryLast)
-		if n%renewAfter == renewAfter-1 || l.client.Load() == nil || ofConnection(why) {
-			if err := l.connect(ctx); err != nil {
-				why = err
-				l.fall(err)
-				continue
+		renew := n%renewAfter == renewAfter-1 || l.client.Load() == nil || ofConnection(why)
+		err := l.unhurried(ctx, func(ctx context.Context) error {
+			if renew {
+				if err := l.connect(ctx); err != nil {
+					return err
+				}
 			}
-		}
-		if err := l.try(ctx); err != nil {
+			return l.try(ctx)
+		})
+		switch {
+		case err == nil:
+			l.rise()
+			return true
+		case !errors.Is(err, errHurried):
 			why = err
 			l.fall(err)
-			continue
 		}
-		l.rise()
-		return true
 	}
 }
 

@@ -2,6 +2,7 @@ package valkey
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/valkey-io/valkey-go"
@@ -14,11 +15,11 @@ const wakeTime = 15 * time.Millisecond
 // Wake sees to it that the connection is there: see store.Shared. Run makes a new one.
 func (s *Store) Wake(ctx context.Context) error {
 	l := s.link
-	if l.up.Load() {
-		if l.answers(ctx) {
+	if c := l.client.Load(); c != nil && l.up.Load() {
+		if responds(ctx, *c) {
 			return nil
 		}
-		l.fall(errCut)
+		l.dead(c)
 	}
 	l.mu.Lock()
 	if l.up.Load() {
@@ -30,10 +31,7 @@ func (s *Store) Wake(ctx context.Context) error {
 	}
 	risen := l.risen
 	l.mu.Unlock()
-	select {
-	case l.hurry <- struct{}{}:
-	default: // it is told already
-	}
+	l.hasten()
 	select {
 	case <-risen:
 		return nil
@@ -42,16 +40,47 @@ func (s *Store) Wake(ctx context.Context) error {
 	}
 }
 
-// answers reports whether the connections are alive, those to all nodes of a cluster. The client makes another by itself
-// where it has seen that one has ended.
-func (l *link) answers(ctx context.Context) bool {
-	c := l.client.Load()
-	if c == nil {
-		return false
+// hasten tells Run that somebody waits for the link.
+func (l *link) hasten() {
+	select {
+	case l.hurry <- struct{}{}:
+	default: // it is told already
 	}
+}
+
+// dead has the link fall whose connections do not answer, unless there are others by now.
+func (l *link) dead(c *valkey.Client) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client.Load() == c {
+		l.fallen(errCut)
+	}
+}
+
+// unhurried has f find out how the store is, unless somebody waits for the link, or begins to: that comes first. What f does
+// then ends by itself, as ctx has ended for it.
+func (l *link) unhurried(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-l.hurry:
+		l.hasten() // whoever reads it next makes another connection
+		return errHurried
+	}
+}
+
+var errHurried = errors.New("somebody waits for the connection")
+
+// responds reports whether the connections are alive, those to all nodes of a cluster. The client makes another by itself
+// where it has seen that one has ended.
+func responds(ctx context.Context, c valkey.Client) bool {
 	ctx, cancel := context.WithTimeout(ctx, wakeTime)
 	defer cancel()
-	nodes := (*c).Nodes()
+	nodes := c.Nodes()
 	alive := make(chan bool, len(nodes))
 	for _, node := range nodes {
 		go func() { alive <- ping(ctx, node) }()

@@ -90,6 +90,38 @@ func TestWake(t *testing.T) {
 			wake(t, s)
 		})
 
+		t.Run("nor does a look at it keep anybody waiting", func(t *testing.T) {
+			p := valkeytest.NewProxy(t, server.Addr())
+			s := lazy(t, p.Addr())
+			for range 3 {
+				wake(t, s)
+				p.Forget()
+				ctx, cancel := context.WithCancel(t.Context())
+				looks := make(chan error)
+				go func() { looks <- s.link.unhurried(ctx, s.link.try) }() // as Run does every ten seconds
+				time.Sleep(20 * time.Millisecond)
+				began := time.Now()
+				wake(t, s)
+				if took := time.Since(began); took > connectTime/2 {
+					t.Errorf("awake after %v", took)
+				}
+				cancel()
+				<-looks
+			}
+		})
+
+		t.Run("a connection that is found dead when there is another is no reason to take that", func(t *testing.T) {
+			s := lazy(t, server.Addr())
+			wake(t, s)
+			before := s.link.client.Load()
+			s.link.dead(before)
+			wake(t, s)
+			s.link.dead(before)
+			if !s.Status().Up {
+				t.Errorf("got %+v", s.Status())
+			}
+		})
+
 		t.Run("a store that was down when it was opened is found when it is there", func(t *testing.T) {
 			p := valkeytest.NewProxy(t, server.Addr())
 			p.Refuse()
