@@ -22,7 +22,9 @@ func awsVerb() *verb {
 
 // awsVerbs lists what besra aws does, in the order of use. The name of each has both words.
 func awsVerbs() []*verb {
-	return []*verb{}
+	return []*verb{
+		awsPlanVerb(),
+	}
 }
 
 func runAWS(ctx context.Context, e *environ, v *verb, args []string) error {

@@ -174,3 +174,6 @@ func (p *Pool) Counts() Counts {
 	}
 	return at
 }
+
+// Claims returns what counts against the concurrency: see Counts.
+func (p *Pool) Claims() int { return p.busy + p.limits.Provisioned }
