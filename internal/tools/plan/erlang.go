@@ -59,6 +59,9 @@ func poisson(k int, mean float64) (at, below float64) {
 func poissonFrom(k int, mean float64) (at, below float64) {
 	lgamma, _ := math.Lgamma(float64(k) + 1)
 	at = math.Exp(float64(k)*math.Log(mean) - mean - lgamma)
+	if at == 0 && float64(k) > mean {
+		return 0, 1
+	}
 	term := at
 	for i := k; i > 0 && term > 1e-18*at; i-- {
 		term *= float64(i) / mean

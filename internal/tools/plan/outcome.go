@@ -82,13 +82,21 @@ func (s stretch) changes(before float64) bool {
 	return false
 }
 
+// telling is as much of a stretch as the formulas need: where nothing changes, they come to rest.
+func (s stretch) telling(before float64) stretch {
+	if s.changes(before) {
+		return s
+	}
+	return s.first(2 * worstFor)
+}
+
 // formulas is what they say of what follows on a rate that has been there for long.
 func formulas(w workload, before float64, worst stretch) Outcome {
 	f := newFluid(w, before, settle(w, before))
-	f.run(worst, nil)
+	f.run(worst.telling(before), nil)
 	n := max(f.sums.offered, 1e-9)
 	o := Outcome{
-		Requests: f.sums.offered, Cold: f.sums.cold / n, Throttled: f.sums.throttled() / n, Provisioned: f.sums.provisioned / n,
+		Requests: worst.requests(), Cold: f.sums.cold / n, Throttled: f.sums.throttled() / n, Provisioned: f.sums.provisioned / n,
 		ByGateway: f.sums.gateway / n, ByRate: f.sums.rate / n, ByConcurrency: f.sums.concurrency / n, ByScaling: f.sums.making / n,
 		Concurrency: f.highest,
 	}

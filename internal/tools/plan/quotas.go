@@ -19,7 +19,7 @@ func quotas(in Input, prices *Prices, w workload, worst stretch, ready Provision
 	w.limits.Concurrency, w.limits.Reserved, w.limits.RequestRate = 0, 0, 0
 	w.gateway.Rate = 0
 	f := newFluid(w, in.Profile.before, settle(w, in.Profile.before))
-	f.run(worst, nil)
+	f.run(worst.telling(in.Profile.before), nil)
 
 	inFlight := math.Ceil(f.highest)
 	byRate := math.Ceil(chance(peak) / prices.figure("lambda-rate"))
@@ -69,7 +69,7 @@ func firstWave(w workload, before float64, worst stretch) float64 {
 	w.limits.Burst, w.limits.Refill = 0, 0
 	f := newFluid(w, before, settle(w, before))
 	highest := 0.0
-	f.run(worst, func(f *fluid, _ segment) { highest = max(highest, f.sums.cold-refill*f.now) })
+	f.run(worst.telling(before), func(f *fluid, _ segment) { highest = max(highest, f.sums.cold-refill*f.now) })
 	return highest
 }
 

@@ -34,7 +34,7 @@ type tally struct {
 type moment struct {
 	from, seconds            float64
 	offered, throttled, cold int
-	serving, warm            int // at its end: requests in flight, idle environments
+	serving, environments    int // requests in flight, at most; environments, at its end
 	p50, p99, highest        float64
 }
 
@@ -184,7 +184,8 @@ func (t *tally) refuse(err error) {
 func (s *simulation) closeMoment() {
 	m := s.this
 	m.from, m.seconds = float64(len(s.tally.line))*s.step, s.step
-	m.warm = s.pool.Counts().Idle + s.pool.Counts().Ready
+	at := s.pool.Counts()
+	m.environments = at.Busy + at.Idle + s.w.limits.Provisioned
 	if n := len(s.took); n > 0 {
 		slices.Sort(s.took)
 		m.p50, m.p99 = float64(s.took[n/2]), float64(s.took[int(0.99*float64(n-1))])

@@ -147,7 +147,8 @@ func (d *drawing) line(class string, y func(float64) float64, get func(moment) f
 
 // linear returns an axis from 0 up to what holds highest, and its ticks.
 func linear(top, highest float64) (y func(float64) float64, ticks []float64) {
-	step := math.Pow(10, math.Floor(math.Log10(max(highest, 1e-6))))
+	highest = max(highest, 1e-6)
+	step := math.Pow(10, math.Floor(math.Log10(highest)))
 	for highest/step < 2 {
 		step /= 2
 	}
@@ -179,10 +180,10 @@ func (d *drawing) requests(top float64) {
 }
 
 func (d *drawing) environments(top float64) {
-	all := func(m moment) float64 { return float64(m.serving + m.warm) }
+	all := func(m moment) float64 { return float64(m.environments) }
 	highest, quota := 1.0, float64(d.plan.input.Concurrency)
 	for _, m := range d.plan.line {
-		highest = max(highest, all(m))
+		highest = max(highest, all(m), float64(m.serving))
 	}
 	keys := []key{{"line dim", "environments"}, {"line calm", "requests in flight"}}
 	shown := quota < 1.6*highest
