@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/besra-ml/besra/internal/strictyaml"
 	"github.com/besra-ml/besra/internal/tools/plan"
@@ -57,43 +55,43 @@ type planJob struct {
 func (j *planJob) add(fs *flag.FlagSet) {
 	in := &j.in
 	fs.StringVar(&j.profile, "profile", "", "how traffic changes: step, constant, day, or a `file` of seconds,rps")
-	fs.Float64Var(&j.from, "from", 100, "requests a `second`, most of the time")
-	fs.Float64Var(&j.to, "to", 0, "requests a `second`, at the peak")
+	fs.Float64Var(&j.from, "from", 100, "requests a second most of the time: a `rate`")
+	fs.Float64Var(&j.to, "to", 0, "requests a second at the peak: a `rate`")
 	fs.Float64Var(&j.peakHours, "peak-hours", 4, "`hours` of a month that a step's peak lasts")
 	fs.DurationVar(&j.service, "service-time", in.Service.Mean, "mean `time` that the function works on a request")
 	fs.Float64Var(&in.Service.CV, "service-cv", in.Service.CV, "its standard deviation over its mean, a `ratio`; 0: always the same")
 	fs.DurationVar(&in.Start, "cold", in.Start, "`time` from a request to where its new environment serves it: placement, download and INIT")
 	fs.DurationVar(&in.Idle, "idle", in.Idle, "`time` after which Lambda takes an idle environment away; it does not say")
-	fs.IntVar(&in.Concurrency, "concurrency", in.Concurrency, "the account's quota of concurrent executions, `n`")
-	fs.IntVar(&in.Reserved, "reserved", 0, "of them, reserved for this function, `n`")
-	fs.IntVar(&in.Provisioned, "provisioned", 0, "environments that are kept ready, `n`")
-	fs.Float64Var(&in.ProvisionedHours, "provisioned-hours", in.ProvisionedHours, "`hours` a day that they are, the worst moment among them")
+	fs.IntVar(&in.Concurrency, "concurrency", in.Concurrency, "the account's quota: `n` concurrent executions")
+	fs.IntVar(&in.Reserved, "reserved", 0, "`n` of --concurrency are this function's own")
+	fs.IntVar(&in.Provisioned, "provisioned", 0, "`n` environments are kept ready")
+	fs.Float64Var(&in.ProvisionedHours, "provisioned-hours", in.ProvisionedHours, "`hours` a day that they are ready, the worst moment among them")
 	fs.BoolVar(&in.ProvisionedRate, "provisioned-rate", false, "suppose that each takes ten requests a second at most, and the rest spills over")
-	fs.Float64Var(&in.GatewayRate, "gateway-rate", in.GatewayRate, "quota of API Gateway: requests a `second`")
+	fs.Float64Var(&in.GatewayRate, "gateway-rate", in.GatewayRate, "quota of API Gateway, requests a second: a `rate`")
 	fs.Float64Var(&in.GatewayBurst, "gateway-burst", in.GatewayBurst, "quota of API Gateway: `requests` at once")
-	fs.IntVar(&j.memory, "memory", int(in.Memory*1000), "the function's memory in `MB`")
+	fs.IntVar(&j.memory, "memory", int(in.Memory*1024), "the function's memory in `MB`")
 	fs.StringVar(&in.Arch, "arch", in.Arch, "the function's `processor`: "+strings.Join(plan.Architectures(), " or "))
-	fs.StringVar(&in.Door, "front-door", in.Door, "what stands before it: "+strings.Join(plan.Doors(), ", "))
-	fs.StringVar(&j.cache, "cache", "none", "what environments share: `none` or valkey (ElastiCache Serverless)")
+	fs.StringVar(&in.Door, "front-door", in.Door, "what stands before it, a `door`: "+strings.Join(plan.Doors(), ", "))
+	fs.StringVar(&j.cache, "cache", "none", "what environments share: none, or valkey (ElastiCache Serverless); a `kind`")
 	fs.Float64Var(&in.CacheGB, "cache-gb", in.CacheGB, "what is kept in it, in `GB`")
 	fs.Float64Var(&in.CacheECPU, "cache-ecpu", in.CacheECPU, "its work for a request, in `ECPU`; one moves a KB")
 	fs.Float64Var(&in.LogKB, "log-kb", in.LogKB, "`KB` of log for a request that is logged")
-	fs.Float64Var(&in.LogSample, "log-sample", in.LogSample, "`share` of requests that is")
-	fs.Float64Var(&in.TraceShare, "trace-share", in.TraceShare, "`share` of requests that is traced")
+	fs.Float64Var(&in.LogSample, "log-sample", in.LogSample, "`share` of the requests that is logged")
+	fs.Float64Var(&in.TraceShare, "trace-share", in.TraceShare, "`share` of the requests that is traced")
 	fs.Float64Var(&in.ResponseKB, "response-kb", in.ResponseKB, "`KB` of an answer that leaves AWS; 0 for clients within")
-	fs.IntVar(&in.Metrics, "metrics", in.Metrics, "metrics of CloudWatch's own price, `n`")
-	fs.IntVar(&in.Alarms, "alarms", in.Alarms, "alarms, `n`")
-	fs.IntVar(&in.Dashboards, "dashboards", in.Dashboards, "dashboards, `n`")
-	fs.IntVar(&in.Endpoints, "endpoints", 0, "interface endpoints of the VPC, times its zones, `n`")
+	fs.IntVar(&in.Metrics, "metrics", in.Metrics, "`n` metrics in CloudWatch, as emf.namespace makes them")
+	fs.IntVar(&in.Alarms, "alarms", in.Alarms, "`n` alarms")
+	fs.IntVar(&in.Dashboards, "dashboards", in.Dashboards, "`n` dashboards")
+	fs.IntVar(&in.Endpoints, "endpoints", 0, "`n` interface endpoints of the VPC, each zone counted")
 	fs.BoolVar(&in.WAF, "waf", false, "a WAF stands before the front door")
-	fs.IntVar(&in.WAFRules, "waf-rules", in.WAFRules, "its rules, `n`")
-	fs.Float64Var(&in.TaskRate, "task-rate", in.TaskRate, "requests a `second` that one vCPU of a server answers")
-	fs.Float64Var(&in.EC2Price, "ec2-price", in.EC2Price, "`dollars` an hour of a server with two vCPUs (default: an m5.large)")
+	fs.IntVar(&in.WAFRules, "waf-rules", in.WAFRules, "`n` rules of the WAF")
+	fs.Float64Var(&in.TaskRate, "task-rate", in.TaskRate, "requests a second that one vCPU of a server answers: a `rate`")
+	fs.Float64Var(&in.EC2Price, "ec2-price", in.EC2Price, "`dollars` an hour of a server with two vCPUs, such as an m5.large")
 	fs.Float64Var(&in.Budget, "budget", 0, "`dollars` a month that it may cost")
 	fs.DurationVar(&in.TargetP99, "p99", in.TargetP99, "99 % must be answered within this `time`")
 	fs.DurationVar(&in.TargetBy, "within", in.TargetBy, "all must be answered within this `time`")
-	fs.Float64Var(&in.Allowed, "allowed", in.Allowed, "except for this `share`")
-	fs.IntVar(&in.Runs, "runs", in.Runs, "how often to simulate, `n`")
+	fs.Float64Var(&in.Allowed, "allowed", in.Allowed, "as --within, except for this `share` of the requests, the throttled among them")
+	fs.IntVar(&in.Runs, "runs", in.Runs, "simulate `n` times")
 	fs.Uint64Var(&in.Seed, "seed", in.Seed, "another `number` gives another simulation")
 	fs.StringVar(&j.prices, "prices", "", "prices and quotas from this `file`, laid out as internal/tools/plan/prices.yaml")
 	fs.StringVar(&j.svg, "svg", "", "draw the worst moment, SVG, to this `file`")
@@ -151,11 +149,10 @@ func (j *planJob) write(w io.Writer, p *plan.Plan) error {
 	if !j.asJSON {
 		return p.Text(w)
 	}
-	if err := json.MarshalWrite(w, p, json.Deterministic(true), jsontext.Multiline(true)); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(w)
-	return err
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(p)
 }
 
 // parse makes an input of the flags, and reads what they name.
@@ -182,7 +179,7 @@ func (j *planJob) parse(prices *plan.Prices) (*plan.Prices, error) {
 		}
 		j.replace(plan.Defaults(prices))
 	}
-	j.in.Memory = float64(j.memory) / 1000
+	j.in.Memory = float64(j.memory) / 1024
 	j.in.Service.Mean = j.service
 	j.in.Picture = j.svg != ""
 	if j.in.Reserved < 0 || j.in.Provisioned < 0 {
@@ -193,16 +190,20 @@ func (j *planJob) parse(prices *plan.Prices) (*plan.Prices, error) {
 
 // replace has the figures of a file of prices stand where no flag was given.
 func (j *planJob) replace(d plan.Input) {
-	for name, set := range map[string]func(){
-		"idle":          func() { j.in.Idle = d.Idle },
-		"concurrency":   func() { j.in.Concurrency = d.Concurrency },
-		"gateway-rate":  func() { j.in.GatewayRate = d.GatewayRate },
-		"gateway-burst": func() { j.in.GatewayBurst = d.GatewayBurst },
-		"ec2-price":     func() { j.in.EC2Price = d.EC2Price },
-	} {
-		if !j.set[name] {
-			set()
-		}
+	if !j.set["idle"] {
+		j.in.Idle = d.Idle
+	}
+	if !j.set["concurrency"] {
+		j.in.Concurrency = d.Concurrency
+	}
+	if !j.set["gateway-rate"] {
+		j.in.GatewayRate = d.GatewayRate
+	}
+	if !j.set["gateway-burst"] {
+		j.in.GatewayBurst = d.GatewayBurst
+	}
+	if !j.set["ec2-price"] {
+		j.in.EC2Price = d.EC2Price
 	}
 }
 

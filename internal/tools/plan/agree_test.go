@@ -106,7 +106,7 @@ func TestFormulasAgainstSimulation(t *testing.T) {
 						for _, capped := range []bool{false, true} {
 							// A little above the rate of provisioned environments a few clumps decide: that is the simulation's alone.
 							near := math.Abs(step[1]/float64(10*provisioned)-1) < 0.4
-							if capped && (provisioned == 0 || near) || testing.Short() && (quota == 5000 || start == 400*ms) {
+							if capped && (provisioned == 0 || near) || testing.Short() && (quota == 5000 || start == 400*ms || service == 20*ms) {
 								continue
 							}
 							l := scaling.Defaults()
@@ -167,4 +167,35 @@ func TestAtTheVeryRate(t *testing.T) {
 	l.Concurrency = 200
 	w := workload{service: lognormal(2 * ms), start: 100 * ms, limits: l, slow: time.Second}
 	agree(t, w, 100, 2000, 20, 60)
+}
+
+// TestAgainstSimFaaS holds simulation and formula against another simulator of functions, SimFaaS 0.2.2, which knows of no
+// quotas. Its figures are of one run of up to 90,000 requests; it draws service times from exponential distributions, and prefers the
+// environment that was made last.
+func TestAgainstSimFaaS(t *testing.T) {
+	for _, c := range []struct {
+		rate, warm, cold, idle float64
+		share, environments    float64
+		requests               float64
+	}{
+		{0.9, 1.991, 2.244, 600, 0.001417, 7.740, 89_607},
+		{0.9, 1.991, 2.244, 60, 0.01639, 5.898, 90_373},
+		{0.01, 0.05, 0.5, 100, 0.36953, 0.635, 39_994},
+		{0.05, 1.0, 1.5, 60, 0.08893, 1.094, 50_434},
+		{2.0, 0.5, 1.0, 30, 0.01195, 4.625, 39_913},
+	} {
+		service := Service{Mean: time.Duration(c.warm * float64(time.Second)), CV: 1}
+		idle := time.Duration(c.idle * float64(time.Second))
+		w := workload{service: service, start: time.Duration((c.cold - c.warm) * float64(time.Second)), limits: scaling.Limits{Idle: idle}, slow: time.Second}
+		lead := 10 * c.idle
+		s := measure(t, w, []segment{{lead + 100_000/c.rate, c.rate}}, lead, 3)
+		cold, environments := steadily(c.rate, service, 0, idle)
+		theirs := math.Sqrt(c.share / c.requests)
+		if math.Abs(s.cold-c.share) > 0.02*c.share+3*(s.coldError+theirs) {
+			t.Errorf("%+v: the simulation says %.5f ± %.5f", c, s.cold, s.coldError)
+		}
+		if math.Abs(cold-c.share) > 0.1*c.share+3*theirs || math.Abs(environments-c.environments) > 0.05*c.environments {
+			t.Errorf("%+v: the formula says %.5f, and %.3f environments", c, cold, environments)
+		}
+	}
 }

@@ -22,7 +22,7 @@ type Item struct {
 }
 
 // bill prices a month of a profile.
-func bill(in Input, prices *Prices, profile Profile) Bill {
+func bill(in *Input, prices *Prices, profile Profile) Bill {
 	b := lines(in, prices, profile)
 	rest := lines(in, prices, Profile{})
 	for i := range b.Items {
@@ -33,7 +33,7 @@ func bill(in Input, prices *Prices, profile Profile) Bill {
 }
 
 // lines has a line for all that in asks for, traffic or not.
-func lines(in Input, prices *Prices, profile Profile) Bill {
+func lines(in *Input, prices *Prices, profile Profile) Bill {
 	var b Bill
 	add := func(name, price string, units float64) {
 		item := Item{
@@ -65,7 +65,7 @@ func lines(in Input, prices *Prices, profile Profile) Bill {
 }
 
 // common is what functions and servers both pay for.
-func common(in Input, prices *Prices, profile Profile, add func(name, price string, units float64)) {
+func common(in *Input, prices *Prices, profile Profile, add func(name, price string, units float64)) {
 	millions := profile.requests() / 1e6
 	if in.Cache {
 		add("cache: kept", "valkey-storage", max(in.CacheGB, prices.figure("valkey-least"))*hours)
@@ -102,7 +102,7 @@ type work struct{ demand, provisioned float64 }
 
 // usage returns what a month's requests use. A start is billed too, in full: which part of it is placement and download, and
 // therefore free, depends on the size of the package. Of a rise those are counted that are there afterwards.
-func usage(in Input, profile Profile) work {
+func usage(in *Input, profile Profile) work {
 	billed := in.Service.billed()
 	var u work
 	for i, s := range profile.month {
@@ -121,7 +121,7 @@ func usage(in Input, profile Profile) work {
 }
 
 // provisionedShare returns which share of the requests of a steady rate the provisioned environments serve.
-func provisionedShare(in Input, rate float64) float64 {
+func provisionedShare(in *Input, rate float64) float64 {
 	if in.Provisioned == 0 || rate <= 0 {
 		return 0
 	}
@@ -134,7 +134,7 @@ func provisionedShare(in Input, rate float64) float64 {
 }
 
 // balancer returns how many units a load balancer needs on average. A client keeps its connection for a hundred requests.
-func balancer(in Input, prices *Prices, profile Profile, gbHour float64) float64 {
+func balancer(in *Input, prices *Prices, profile Profile, gbHour float64) float64 {
 	total := 0.0
 	for _, s := range profile.month {
 		connections := s.rate / 100 / prices.figure("lcu-connections")
@@ -154,7 +154,7 @@ type Server struct {
 // Servers are kept at this share of what they can do, and are two at least.
 const serverLoad = 0.7
 
-func servers(in Input, prices *Prices) []Server {
+func servers(in *Input, prices *Prices) []Server {
 	around := prices.cost("alb", 1) + prices.cost("alb-lcu", balancer(in, prices, in.Profile, 1))
 	common(in, prices, in.Profile, func(_, price string, units float64) { around += prices.cost(price, units) })
 	need := in.Profile.peak() / (in.TaskRate * serverLoad)

@@ -72,7 +72,7 @@ func TestBill(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := cost(t, bill(in, p, profile), c.lines...); math.Abs(got-c.want) > 0.002*c.want {
+			if got := cost(t, bill(&in, p, profile), c.lines...); math.Abs(got-c.want) > 0.002*c.want {
 				t.Errorf("$%.2f, want $%.2f", got, c.want)
 			}
 		})
@@ -94,18 +94,18 @@ func TestBill(t *testing.T) {
 		profile, _ := Constant(0)
 		in := in
 		in.Metrics, in.Alarms, in.Dashboards = 0, 0, 0
-		if b := bill(in, p, profile); b.Total != 0 || b.Idle != 0 {
+		if b := bill(&in, p, profile); b.Total != 0 || b.Idle != 0 {
 			t.Errorf("nothing came, and it costs %v, %v", b.Total, b.Idle)
 		}
 		in.Cache, in.Endpoints = true, 2
-		if b := bill(in, p, profile); math.Abs(b.Idle-(0.1*0.084*730+14.6)) > 1e-9 || b.Idle != b.Total {
+		if b := bill(&in, p, profile); math.Abs(b.Idle-(0.1*0.084*730+14.6)) > 1e-9 || b.Idle != b.Total {
 			t.Errorf("a cache and two endpoints cost %v, %v", b.Idle, b.Total)
 		}
 	})
 	t.Run("provisioned environments pay off from 60 % on", func(t *testing.T) {
 		in := in
 		in.Profile, _ = Constant(10_000)
-		if got := provisioned(in, p); math.Abs(got.BreakEven-0.6) > 0.001 || got.NeedRate != 1000 || got.Need != environmentsFor(50, in.Allowed) {
+		if got := provisioned(&in, p); math.Abs(got.BreakEven-0.6) > 0.001 || got.NeedRate != 1000 || got.Need != environmentsFor(50, in.Allowed) {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -113,13 +113,13 @@ func TestBill(t *testing.T) {
 		in := in
 		in.Provisioned = 100
 		profile, _ := Constant(1000)
-		u := usage(in, profile)
+		u := usage(&in, profile)
 		if all := 1000 * month * 0.005 * 0.5; math.Abs(u.provisioned-all) > 1e-6*all || u.demand > 1e-6*all {
 			t.Errorf("of %v GB-seconds, %v are provisioned and %v on demand", all, u.provisioned, u.demand)
 		}
 		in.ProvisionedRate = true
 		profile, _ = Constant(2000)
-		if u = usage(in, profile); math.Abs(u.provisioned/u.demand-1) > 0.01 {
+		if u = usage(&in, profile); math.Abs(u.provisioned/u.demand-1) > 0.01 {
 			t.Errorf("at twice their rate they serve half: %v and %v", u.provisioned, u.demand)
 		}
 	})

@@ -57,9 +57,12 @@ func poisson(k int, mean float64) (at, below float64) {
 }
 
 func poissonFrom(k int, mean float64) (at, below float64) {
-	lgamma, _ := math.Lgamma(float64(k) + 1)
-	at = math.Exp(float64(k)*math.Log(mean) - mean - lgamma)
-	if at == 0 && float64(k) > mean {
+	n := max(float64(k), 1e-300)
+	at = math.Exp(n*(1+math.Log(mean/n)) - mean) // Stirling's series
+	if k > 0 {
+		at *= math.Exp(-1/(12*n)+1/(360*n*n*n)) / math.Sqrt(2*math.Pi*n)
+	}
+	if at == 0 && n > mean {
 		return 0, 1
 	}
 	term := at

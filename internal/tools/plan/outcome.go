@@ -23,8 +23,8 @@ type Outcome struct {
 	Concurrency float64 `json:"concurrency"` // what counts against the quota, at most
 
 	P50  time.Duration `json:"p50_ns"` // of those that are answered
-	P99  time.Duration `json:"p99_ms,format:milli"`
-	P999 time.Duration `json:"p99.9_ms,format:milli"`
+	P99  time.Duration `json:"p99_ns"`
+	P999 time.Duration `json:"p99.9_ns"`
 }
 
 // A stretch is segments in order.
@@ -153,7 +153,10 @@ func picture(ctx context.Context, w workload, before float64, worst stretch, see
 	if worst.changes(before) {
 		shown = worst.first(max(3, 8*(w.start+w.service.Mean).Seconds()))
 	}
-	lead, early := settle(w, before), shown.seconds()/6
+	lead, early := settle(w, before), 0.0
+	if worst.changes(before) {
+		early = shown.seconds() / 6
+	}
 	moments := min(pictureMoments, max(40, int(shown.requests()/20)))
 	t, err := simulate(ctx, w, append(stretch{{lead + early, before}}, shown...), lead, moments, seed)
 	if err != nil {

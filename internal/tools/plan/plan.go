@@ -45,7 +45,7 @@ type Input struct {
 	GatewayRate      float64 // requests a second that API Gateway lets through
 	GatewayBurst     float64
 
-	Memory float64 // GB
+	Memory float64 // GB, of 1,024 MB
 	Arch   string
 	Door   string
 
@@ -108,8 +108,8 @@ func (in *Input) check() error {
 		return fmt.Errorf("provisioned for %v hours a day; want 0 to 24", in.ProvisionedHours)
 	case !(in.GatewayRate >= 1 && in.GatewayBurst >= 1 && in.GatewayRate <= MaxRate*10 && in.GatewayBurst <= MaxRate*10):
 		return fmt.Errorf("API Gateway's rate %v and burst %v; want 1 to %v", in.GatewayRate, in.GatewayBurst, MaxRate*10)
-	case !(in.Memory >= 0.128 && in.Memory <= 10.24):
-		return fmt.Errorf("memory %v GB; Lambda has 0.128 to 10.24", in.Memory)
+	case !(in.Memory >= 0.125 && in.Memory <= 10):
+		return fmt.Errorf("memory %v MB; Lambda has 128 to 10240", in.Memory*1024)
 	case !slices.Contains(Architectures(), in.Arch):
 		return fmt.Errorf("no such architecture: %q", in.Arch)
 	case !slices.Contains(Doors(), in.Door):
@@ -236,15 +236,15 @@ func Make(ctx context.Context, in Input, prices *Prices, progress func(done, tot
 			return nil, err
 		}
 	}
-	p.Provisioned = provisioned(in, prices)
-	p.Quotas = quotas(in, prices, w, worst, p.Provisioned)
+	p.Provisioned = provisioned(&in, prices)
+	p.Quotas = quotas(&in, prices, w, worst)
 	if in.Provisioned > 0 {
 		w.limits.ProvisionedRate = !in.ProvisionedRate
 		other := formulas(w, in.Profile.before, worst)
 		p.Otherwise = &other
 	}
-	p.Bill = bill(in, prices, in.Profile)
-	p.Servers = servers(in, prices)
+	p.Bill = bill(&in, prices, in.Profile)
+	p.Servers = servers(&in, prices)
 	p.Checks = p.checks()
 	p.Warnings = p.warn()
 	p.Unverified = prices.unverifiedOf(p.rests())
@@ -266,7 +266,7 @@ func (p *Plan) rests() (prices, figures []string) {
 	return prices, append(figures, "lambda-idle")
 }
 
-func provisioned(in Input, prices *Prices) Provisioned {
+func provisioned(in *Input, prices *Prices) Provisioned {
 	load := in.Profile.peak() * in.Service.Mean.Seconds()
 	p := Provisioned{Given: in.Provisioned, Hours: in.ProvisionedHours}
 	if load > 0 {
@@ -279,7 +279,7 @@ func provisioned(in Input, prices *Prices) Provisioned {
 }
 
 func (p *Plan) checks() []Check {
-	in := p.input
+	in := &p.input
 	var list []Check
 	if in.Budget > 0 {
 		list = append(list, Check{
@@ -296,7 +296,7 @@ func (p *Plan) checks() []Check {
 }
 
 func (p *Plan) warn() []string {
-	in, list := p.input, []string(nil)
+	in, list := &p.input, []string(nil)
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	for _, q := range p.Quotas {
 		switch {

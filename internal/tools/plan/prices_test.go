@@ -63,7 +63,7 @@ func TestReadProfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.before < 790 || p.peak() < 799 || p.peak() > 800 {
+		if p.before != p.peak() || p.peak() < 799 || p.peak() > 800 {
 			t.Errorf("before %v, peak %v", p.before, p.peak())
 		}
 	})
@@ -77,7 +77,8 @@ func TestReadProfile(t *testing.T) {
 		"seconds,rps\n0,-1\n1,1\n":         "line 2: rps: -1 requests a second",
 		"seconds,rps\n0,1\n1,NaN\n":        "NaN requests a second",
 		"seconds,rps\n0,1\n9999999999,1\n": "longer than a month",
-		"seconds,rps\n0,1\n1\n":            "wrong number of fields",
+		"seconds,rps\n0,1\n1\n":            `rps: want a number, not ""`,
+		"seconds,rps\n0,1\n1,2,3\n":        `rps: want a number, not "2,3"`,
 		"seconds,rps\n-Inf,1\n1,2\n":       "want a number",
 	} {
 		t.Run("a file is refused: "+want, func(t *testing.T) {

@@ -1,12 +1,13 @@
 package plan
 
 import (
-	"encoding/csv"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // hours is what AWS takes for the length of a month.
@@ -73,41 +74,40 @@ const maxRows = 10_080
 // ReadProfile reads CSV with the columns seconds and rps: from that second on, so many requests a second. The last row
 // lasts as long as the one before it; then it all begins again.
 func ReadProfile(r io.Reader) (Profile, error) {
-	rows := csv.NewReader(r)
-	rows.ReuseRecord, rows.FieldsPerRecord = true, 2
-	head, err := rows.Read()
-	if err != nil {
-		return Profile{}, fmt.Errorf("the header: %w", eof(err))
-	}
-	if head[0] != "seconds" || head[1] != "rps" {
-		return Profile{}, fmt.Errorf("line 1: want the columns seconds,rps, not %.40q,%.40q", head[0], head[1])
-	}
 	var at, rate []float64
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return Profile{}, err
-		}
-		line, _ := rows.FieldPos(0)
-		a, err1 := strconv.ParseFloat(row[0], 64)
-		v, err2 := strconv.ParseFloat(row[1], 64)
+	lines := bufio.NewScanner(r)
+	line := 0
+	for lines.Scan() {
+		line++
+		left, right, two := strings.Cut(strings.TrimSpace(lines.Text()), ",")
 		switch {
-		case err1 != nil || math.IsNaN(a) || math.IsInf(a, 0):
-			return Profile{}, fmt.Errorf("line %d: seconds: want a number, not %.40q", line, row[0])
-		case err2 != nil:
-			return Profile{}, fmt.Errorf("line %d: rps: want a number, not %.40q", line, row[1])
-		case len(at) > 0 && a < at[len(at)-1]+0.001:
-			return Profile{}, fmt.Errorf("line %d: %v seconds are not after %v, by a millisecond at least", line, a, at[len(at)-1])
+		case line == 1 && (strings.TrimPrefix(left, "\ufeff") != "seconds" || right != "rps"):
+			return Profile{}, fmt.Errorf("line 1: want the columns seconds,rps, not %.40q", lines.Text())
+		case line == 1, left == "" && !two:
+			continue
 		case len(at) == maxRows:
 			return Profile{}, fmt.Errorf("line %d: more than %d rows", line, maxRows)
+		}
+		a, err1 := strconv.ParseFloat(left, 64)
+		v, err2 := strconv.ParseFloat(right, 64)
+		switch {
+		case err1 != nil || math.IsNaN(a) || math.IsInf(a, 0):
+			return Profile{}, fmt.Errorf("line %d: seconds: want a number, not %.40q", line, left)
+		case err2 != nil:
+			return Profile{}, fmt.Errorf("line %d: rps: want a number, not %.40q", line, right)
+		case len(at) > 0 && a < at[len(at)-1]+0.001:
+			return Profile{}, fmt.Errorf("line %d: %v seconds are not after %v, by a millisecond at least", line, a, at[len(at)-1])
 		}
 		if err := checkRate(v); err != nil {
 			return Profile{}, fmt.Errorf("line %d: rps: %w", line, err)
 		}
 		at, rate = append(at, a), append(rate, v)
+	}
+	if err := lines.Err(); err != nil {
+		return Profile{}, fmt.Errorf("line %d: %w", line+1, err)
+	}
+	if line == 0 {
+		return Profile{}, errors.New("the file is empty")
 	}
 	if len(at) < 2 {
 		return Profile{}, errors.New("want two rows at least")
@@ -124,13 +124,6 @@ func ReadProfile(r io.Reader) (Profile, error) {
 		return Profile{}, fmt.Errorf("%v seconds are longer than a month", total)
 	}
 	return repeated("file", segments), nil
-}
-
-func eof(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errors.New("the file is empty")
-	}
-	return err
 }
 
 // repeated makes a month of something that comes again and again. Its worst moment is the largest rise, or the
@@ -154,7 +147,8 @@ func repeated(name string, segments []segment) Profile {
 		}
 	}
 	if worst < 0 || rise < segments[highest].rate/10 {
-		worst = highest
+		p.before, p.worst = segments[highest].rate, []segment{{worstFor, segments[highest].rate}}
+		return p
 	}
 	p.before = segments[(worst+len(segments)-1)%len(segments)].rate
 	left := worstFor

@@ -14,7 +14,7 @@ type Quota struct {
 }
 
 // quotas says which limits the worst moment needs. What is in flight is found by the formulas without a limit on it.
-func quotas(in Input, prices *Prices, w workload, worst stretch, ready Provisioned) []Quota {
+func quotas(in *Input, prices *Prices, w workload, worst stretch) []Quota {
 	peak := in.Profile.peak()
 	w.limits.Concurrency, w.limits.Reserved, w.limits.RequestRate = 0, 0, 0
 	w.gateway.Rate = 0

@@ -236,18 +236,23 @@ func (d *drawing) latency(top float64) {
 
 // time draws the axis that all panels share.
 func (d *drawing) time(y float64) {
-	step := math.Pow(10, math.Floor(math.Log10(d.to-d.from)))
-	for (d.to-d.from)/step < 5 {
-		step /= 2
-	}
 	unit, name := 1.0, "seconds"
-	if d.to-d.from > 7200 {
+	switch long := d.to - d.from; {
+	case long > 4*86400:
+		unit, name = 86400, "days"
+	case long > 4*3600:
 		unit, name = 3600, "hours"
 	}
+	from, to := d.from/unit, d.to/unit
+	step := math.Pow(10, math.Floor(math.Log10(to-from)))
+	for (to-from)/step < 5 {
+		step /= 2
+	}
 	d.printf(`<path class="axis" d="M%.1f %.1fH%.1f"/>`+"\n", svgLeft, y, svgRight)
-	for v := math.Ceil(d.from/step) * step; v <= d.to+step/1000; v += step {
-		d.printf(`<path class="axis" d="M%.1f %.1fv5"/>`+"\n", d.x(v), y)
-		d.text(d.x(v), y+20, "faint", "middle", strconv.FormatFloat(math.Round(v/unit*100)/100, 'g', 4, 64))
+	for i := math.Ceil(from/step - 1e-6); i*step <= to+step/1000; i++ {
+		v := i*step + 0 // and never -0
+		d.printf(`<path class="axis" d="M%.1f %.1fv5"/>`+"\n", d.x(v*unit), y)
+		d.text(d.x(v*unit), y+20, "faint", "middle", strconv.FormatFloat(v, 'g', 4, 64))
 	}
 	what := name + " since the rise"
 	if d.plan.Worst.From == d.plan.Worst.To {

@@ -100,7 +100,7 @@ func (t *text) table(rows [][]string) {
 }
 
 func (p *Plan) writeTraffic(t *text) {
-	in := p.input
+	in := &p.input
 	switch {
 	case p.Worst.From != p.Worst.To:
 		t.line("Traffic rises from %s to %s requests a second, and is %s requests a month.", number(p.Worst.From), number(p.Worst.To), count(p.Requests))
@@ -108,7 +108,7 @@ func (p *Plan) writeTraffic(t *text) {
 		t.line("Traffic is %s requests a second at most, and %s requests a month.", number(p.Peak), count(p.Requests))
 	}
 	t.line("The function has %v MB on %s, works %s on a request, starts in %s, and stands behind %s%s.",
-		math.Round(in.Memory*1000), in.Arch, took(in.Service.Mean), took(in.Start), doorName(in.Door),
+		math.Round(in.Memory*1024), in.Arch, took(in.Service.Mean), took(in.Start), doorName(in.Door),
 		map[bool]string{true: " with a cache", false: " without a cache"}[in.Cache])
 	t.blank()
 }
@@ -127,35 +127,32 @@ func doorName(door string) string {
 }
 
 func (p *Plan) writeOutcomes(t *text) {
-	f, s := p.Formulas, p.Simulation
+	f, s := &p.Formulas, &p.Simulation
 	t.head(fmt.Sprintf("The worst moment: %s, of them", span(p.Worst.Seconds)))
-	row := func(name string, get func(Outcome) string) []string { return []string{name, get(f), get(s)} }
 	rows := [][]string{
 		{"", "by formulas", "by simulation"},
-		row("requests that come", func(o Outcome) string { return count(o.Requests) }),
+		{"requests that come", count(f.Requests), count(s.Requests)},
 		{"cold: wait for an environment to start", percent(f.Cold), plusMinus(s.Cold, s.ColdError)},
 		{"throttled: get an error", percent(f.Throttled), plusMinus(s.Throttled, s.ThrottledError)},
 	}
 	for _, why := range []struct {
-		name string
-		get  func(Outcome) float64
+		name               string
+		formula, simulated float64
 	}{
-		{"by API Gateway's rate", func(o Outcome) float64 { return o.ByGateway }},
-		{"by Lambda's requests a second", func(o Outcome) float64 { return o.ByRate }},
-		{"by Lambda's concurrency", func(o Outcome) float64 { return o.ByConcurrency }},
-		{"by how fast environments are made", func(o Outcome) float64 { return o.ByScaling }},
+		{"– by API Gateway's rate", f.ByGateway, s.ByGateway},
+		{"– by Lambda's requests a second", f.ByRate, s.ByRate},
+		{"– by Lambda's concurrency", f.ByConcurrency, s.ByConcurrency},
+		{"– by how fast environments are made", f.ByScaling, s.ByScaling},
 	} {
-		if why.get(f) >= 5e-7 || why.get(s) > 0 {
-			rows = append(rows, row("– "+why.name, func(o Outcome) string { return percent(why.get(o)) }))
+		if why.formula >= 5e-7 || why.simulated > 0 {
+			rows = append(rows, []string{why.name, percent(why.formula), percent(why.simulated)})
 		}
 	}
-	rows = append(rows,
-		row("throttled, or slower than "+took(p.input.TargetBy), func(o Outcome) string { return percent(o.Failed) }),
-		row("half are answered within (p50)", func(o Outcome) string { return took(o.P50) }),
-		row("99 % within (p99)", func(o Outcome) string { return took(o.P99) }),
-		row("99.9 % within (p99.9)", func(o Outcome) string { return took(o.P999) }),
-		row("concurrency that it takes, at most", func(o Outcome) string { return count(math.Ceil(o.Concurrency)) }),
-	)
+	rows = append(rows, []string{"throttled, or slower than " + took(p.input.TargetBy), percent(f.Failed), percent(s.Failed)},
+		[]string{"half are answered within (p50)", took(f.P50), took(s.P50)},
+		[]string{"99 % within (p99)", took(f.P99), took(s.P99)},
+		[]string{"99.9 % within (p99.9)", took(f.P999), took(s.P999)},
+		[]string{"concurrency that it takes, at most", count(math.Ceil(f.Concurrency)), count(s.Concurrency)})
 	t.table(rows)
 }
 
@@ -177,7 +174,7 @@ func (p *Plan) writeQuotas(t *text) {
 }
 
 func (p *Plan) writeProvisioned(t *text) {
-	r, in := p.Provisioned, p.input
+	r, in := p.Provisioned, &p.input
 	t.head("Provisioned concurrency: environments that are kept ready, and paid for while they wait")
 	t.wrap("  ", fmt.Sprintf("You have %s. For no more than %s of the requests at %s a second to find none, %s are needed, which cost %s a month when kept all day, and %s for 8 hours a day. "+
 		"If each takes ten requests a second at most, which AWS's documents leave open, %s are.",
