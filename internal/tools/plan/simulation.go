@@ -56,6 +56,10 @@ func simulate(ctx context.Context, w workload, segments []segment, lead float64,
 	for _, s := range segments {
 		total += s.seconds
 	}
+	// Many environments of a rate that was there for long could not be made within the lead.
+	if load := segments[0].rate * w.service.Mean.Seconds(); load > 100 {
+		pool.Warm(0, int(min(load+3*math.Sqrt(load), float64(w.limits.Allowed()))))
+	}
 	s := &simulation{
 		w: w, pool: pool, gateway: w.gateway, random: rand.New(rand.NewPCG(seed, 0x62657372615f6177)),
 		tally: &tally{}, lead: lead, step: (total - lead) / float64(max(moments, 1)), moments: moments,
@@ -297,5 +301,6 @@ func settle(w workload, rate float64) float64 {
 	if w.limits.Idle > 0 {
 		longest = w.limits.Idle.Seconds()
 	}
-	return min(longest, max(40, 20_000/max(rate, 1e-9)))
+	rate = max(rate, 1e-9)
+	return min(longest, max(40, 20_000/rate), max(2, 1e6/rate))
 }
