@@ -209,6 +209,7 @@ soak: build ## serve under load for SOAK (10m): no error, no growth
 nightly: ## what takes longer than check: everything under the race detector, 200 crashes, long fuzzing, a soak, the contests
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 	$(GO) test -timeout 60m ./internal/libm -args -all
+	BESRA_LINT_ALL=1 $(GO) test -count=1 ./deploy/aws/...
 	BESRA_CRASHES=200 $(GO) test -count=1 -timeout 60m ./internal/crash
 	$(MAKE) fuzz FUZZTIME=10m
 	$(MAKE) soak SOAK=30m

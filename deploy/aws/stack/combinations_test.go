@@ -210,7 +210,7 @@ func TestEveryTwoOptionsTogether(t *testing.T) {
 		for i, way := range c {
 			seen[[2]int{i, way}] = true
 		}
-		if len(seen) > before || os.Getenv("BESRA_REQUIRE") != "" { // a second for each: with -short none
+		if len(seen) > before || os.Getenv("BESRA_LINT_ALL") != "" { // half a second for each: with -short none, with BESRA_LINT_ALL all
 			templates[fmt.Sprintf("%03d", len(templates))] = text
 		}
 	}
