@@ -66,7 +66,7 @@ func runAWSPackage(_ context.Context, e *environ, v *verb, args []string) error 
 	if info, err := os.Stat(f.out); err == nil && info.IsDir() {
 		return fmt.Errorf("%s: is a directory; name a file in it", f.out)
 	}
-	p := &parcel{}
+	p := newParcel()
 	defer p.close()
 	if err := p.gather(f, paths); err != nil {
 		return err
@@ -83,6 +83,8 @@ type parcel struct {
 	taken map[string]bool // bundles, by the folder that they get
 }
 
+func newParcel() *parcel { return &parcel{notes: map[string]string{}, taken: map[string]bool{}} }
+
 // modelsDir is where a function looks for bundles when nothing else is said.
 const modelsDir = "models"
 
@@ -94,10 +96,14 @@ func (p *parcel) close() {
 
 // gather finds everything, and proves what can be proven.
 func (p *parcel) gather(f packageFlags, paths []string) error {
-	p.notes, p.taken = map[string]string{}, map[string]bool{}
 	if err := p.addBootstrap(f); err != nil {
 		return err
 	}
+	return p.addContents(f, paths)
+}
+
+// addContents adds all but the bootstrap.
+func (p *parcel) addContents(f packageFlags, paths []string) error {
 	dir, err := p.addSettings(f)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/dashboard"
+	"github.com/besra-ml/besra/internal/mirror"
+	"github.com/besra-ml/besra/internal/mirror/s3"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/store/valkey/iam"
@@ -26,6 +28,7 @@ func backends() app.Backends {
 		Tracer:   tracer,
 		EMF:      emitter,
 		Page:     dashboard.Handler,
+		Remotes:  map[string]app.Remote{"s3": bucket},
 		Demo:     models.Demo(),
 		Build:    telemetry.Options{Version: buildVersion()},
 	}
@@ -43,6 +46,11 @@ func emitter(o app.EmitterOptions) (app.Emitter, error) {
 	return emf.New(emf.Options{
 		Namespace: o.Namespace, Service: o.Service, Every: o.Every, Metrics: o.Metrics, Out: os.Stdout, Log: o.Log,
 	})
+}
+
+// bucket is one of Amazon S3, or of what speaks its protocol.
+func bucket(name string, m *telemetry.Mirror) (mirror.Source, error) {
+	return s3.New(s3.Options{Bucket: name, Metrics: m})
 }
 
 // shared is Valkey, or what speaks its protocol.

@@ -21,12 +21,13 @@ func inspectVerb() *verb {
 		long: `
   besra inspect fraud.ubj
   besra inspect models/fraud/3
-  besra inspect --json fraud-3.zip | jq .columns`,
+  besra inspect --json fraud-3.zip | jq .columns
+  besra inspect s3://bucket/models/fraud/3`,
 		run: runInspect,
 	}
 }
 
-func runInspect(_ context.Context, e *environ, v *verb, args []string) error {
+func runInspect(ctx context.Context, e *environ, v *verb, args []string) error {
 	var asJSON bool
 	fs := v.flags()
 	fs.BoolVar(&asJSON, "json", false, "print JSON")
@@ -39,13 +40,17 @@ func runInspect(_ context.Context, e *environ, v *verb, args []string) error {
 	case len(rest) > 1:
 		return usagef("unexpected argument %q", rest[1])
 	}
-	b, err := bundle.Open(rest[0])
+	return local(ctx, e, rest[0], func(path string) error { return inspect(e, path, asJSON) })
+}
+
+func inspect(e *environ, path string, asJSON bool) error {
+	b, err := bundle.Open(path)
 	if err != nil {
 		return err
 	}
 	report, err := b.Prove()
 	if err != nil && !errors.Is(err, bundle.ErrBare) && !errors.Is(err, bundle.ErrNotProven) {
-		return fmt.Errorf("%s: %w", rest[0], err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	i := inspected(b, report)
 	if !asJSON {

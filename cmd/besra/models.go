@@ -22,6 +22,7 @@ import (
 
 	"github.com/besra-ml/besra/internal/app"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/mirror"
 )
 
 func modelsVerb() *verb {
@@ -103,6 +104,9 @@ func parseVersion(text string) (name string, version int, err error) {
 func pinOffline(e *environ, c app.Config, name string, version int) error {
 	if c.Models.Dir == "" {
 		return errors.New("say where the models are: --models-dir DIR")
+	}
+	if mirror.IsAddress(c.Models.Dir) {
+		return fmt.Errorf("%s: a pin there is an object: echo %d | aws s3 cp - %[1]s/%[3]s/live", strings.TrimRight(c.Models.Dir, "/"), version, name)
 	}
 	if err := app.WritePin(c.Models.Dir, name, version); err != nil {
 		return err

@@ -19,7 +19,7 @@ func predictVerb() *verb {
 	return &verb{
 		name: "predict", args: "MODEL [ROWS|-]", short: "scores a file of rows",
 		long: `
-MODEL is a model file or a bundle. ROWS is CSV (default: stdin): a header with the names of the features in
+MODEL is a model file or a bundle, also in S3 (s3://bucket/fraud.ubj). ROWS is CSV (default: stdin): a header with the names of the features in
 any order, then a row a line. An empty cell is missing; nan, inf and -inf are numbers. The results are CSV
 on stdout, a line for each row and in their order: value, or value_0,value_1,… when there are several, and
 likewise margin and leaf. Numbers are the shortest decimals that read back to the model's own bits.
@@ -65,7 +65,10 @@ func runPredict(ctx context.Context, e *environ, v *verb, args []string) error {
 	default:
 		return usagef("--output %q: want value, margin, leaf or contributions", j.output)
 	}
-	return j.run(ctx, e)
+	return local(ctx, e, j.path, func(path string) error {
+		j.path = path
+		return j.run(ctx, e)
+	})
 }
 
 func (j *predictJob) run(ctx context.Context, e *environ) error {

@@ -13,7 +13,7 @@ func serveVerb() *verb {
 		name: "serve", args: "[PATH…]", short: "serves model files, bundles or a directory of models",
 		long: `
 PATH is a model file as its trainer saved it, a bundle (a directory or a zip), or a directory of
-models, <name>/<version>/. Without any, the demo is served.
+models, <name>/<version>/; on this machine or in S3, s3://bucket/prefix. Without any, the demo is served.
 
 Every flag is also a setting in besra.yaml (limits.body) and an environment variable
 (BESRA_LIMITS_BODY); a flag wins over the environment, the environment over the file.
@@ -21,6 +21,7 @@ Every flag is also a setting in besra.yaml (limits.body) and an environment vari
   besra serve                          the demo, on 127.0.0.1:8080
   besra serve fraud.ubj                a bare model file, unproven
   besra serve fraud-3.zip --listen 127.0.0.1:9000
+  besra serve s3://bucket/models       a directory of models in S3; AWS_REGION says where
   besra serve --models-dir ./models --config besra.yaml
 
 SIGTERM or Ctrl-C stops taking connections, finishes what is in flight, and ends with 0.`,

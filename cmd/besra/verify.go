@@ -17,13 +17,14 @@ which holds rows.csv, margin.csv and value.csv, and leaf.csv when the tree is to
 is. It ends with 0 when they agree, with 3 when they differ, and with 1 when it cannot tell.
 
   besra verify models/fraud/3
+  besra verify s3://bucket/models/fraud/3
   besra verify fraud.ubj --golden golden
   besra verify fraud.ubj --golden golden --missing -999 --tolerance 4`,
 		run: runVerify,
 	}
 }
 
-func runVerify(_ context.Context, e *environ, v *verb, args []string) error {
+func runVerify(ctx context.Context, e *environ, v *verb, args []string) error {
 	var f modelFlags
 	var golden string
 	tolerance := -1
@@ -46,7 +47,12 @@ func runVerify(_ context.Context, e *environ, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
-	b, err := bundle.OpenWith(rest[0], o)
+	return local(ctx, e, rest[0], func(path string) error { return verify(e, path, o, golden, tolerance) })
+}
+
+// verify proves the bundle or the model file at path.
+func verify(e *environ, path string, o bundle.Options, golden string, tolerance int) error {
+	b, err := bundle.OpenWith(path, o)
 	if err != nil {
 		return err
 	}
@@ -61,15 +67,15 @@ func runVerify(_ context.Context, e *environ, v *verb, args []string) error {
 	r, err := b.Prove()
 	switch {
 	case errors.Is(err, bundle.ErrBare):
-		return fmt.Errorf("%s: %w; say --golden DIR", rest[0], err)
+		return fmt.Errorf("%s: %w; say --golden DIR", path, err)
 	case err != nil && !errors.Is(err, bundle.ErrNotProven):
-		return fmt.Errorf("%s: %w", rest[0], err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := showReport(e, b, r); err != nil {
 		return err
 	}
 	if d := r.First(); d != nil {
-		return fmt.Errorf("%s: %w: %v", rest[0], errDifferent, d)
+		return fmt.Errorf("%s: %w: %v", path, errDifferent, d)
 	}
 	return nil
 }

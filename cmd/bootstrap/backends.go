@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/mirror"
+	"github.com/besra-ml/besra/internal/mirror/s3"
 	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/store/valkey"
 	"github.com/besra-ml/besra/internal/store/valkey/iam"
@@ -28,6 +30,7 @@ func backends(c app.Config) app.Backends {
 		Shared:   shared{},
 		Tracer:   tracer,
 		EMF:      emitter,
+		Remotes:  map[string]app.Remote{"s3": bucket},
 		Build:    telemetry.Options{Version: buildVersion()},
 	}
 }
@@ -56,6 +59,14 @@ func properties(ctx context.Context) (all []emf.Field) {
 	}
 	return all
 }
+
+func bucket(name string, m *telemetry.Mirror) (mirror.Source, error) {
+	return s3.New(s3.Options{Bucket: name, Metrics: m, Patience: patience})
+}
+
+// patience is for how long a bucket that does not answer is asked. INIT has ten seconds, and what it has come to by then
+// should be told.
+const patience = 5 * time.Second
 
 // shared is Valkey, or what speaks its protocol.
 type shared struct{}

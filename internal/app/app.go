@@ -20,6 +20,7 @@ import (
 	"github.com/besra-ml/besra/internal/history"
 	"github.com/besra-ml/besra/internal/listen"
 	"github.com/besra-ml/besra/internal/memo"
+	"github.com/besra-ml/besra/internal/mirror"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/registry"
 	"github.com/besra-ml/besra/internal/score"
@@ -34,6 +35,7 @@ type Backends struct {
 	Tracer   func(TracerOptions) (Tracer, error)    // tells a collector of requests; nil: this binary has none
 	EMF      func(EmitterOptions) (Emitter, error)  // writes metrics into a log; nil: likewise
 	Page     func(*dashboard.Recorder) http.Handler // operators' page; nil: this binary has none
+	Remotes  map[string]Remote                      // where models may be that are not on this machine, by scheme: s3; nil: nowhere
 	Demo     fs.FS                                  // the bundle that is served when no model is named
 	Build    telemetry.Options
 }
@@ -45,7 +47,8 @@ type App struct {
 	metrics *telemetry.Metrics
 	models  *registry.Registry
 	stock   stock
-	watcher *policy.Watcher // nil: no policy is given apart
+	mirrors []*mirror.Mirror // copies of models that are elsewhere
+	watcher *policy.Watcher  // nil: no policy is given apart
 	hasher  *entity.Hasher
 	history *history.History
 	shared  store.Shared  // nil: this process remembers by itself
@@ -83,37 +86,46 @@ const (
 	stopping
 )
 
-// New reads the models that paths name (files, bundles, directories of models) and wires the service.
+// New reads the models that paths name (files, bundles, directories of models, on this machine or at an address of
+// Backends.Remotes) and wires the service.
 // Without paths and without a models directory it takes the demo.
 func New(c Config, b Backends, paths []string, log *slog.Logger) (*App, error) {
 	return assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build)}, b, paths)
 }
 
 func assemble(a *App, b Backends, paths []string) (*App, error) {
+	if err := a.wire(b, paths); err != nil {
+		return nil, errors.Join(err, a.closeMirrors())
+	}
+	return a, nil
+}
+
+// wire makes the parts of the service, each of those before it.
+func (a *App) wire(b Backends, paths []string) error {
 	c, log := a.config, a.log
 	if c.Drift.Window < leastDriftWindow {
-		return nil, fmt.Errorf("drift.window: %v is too short to compare anything, want at least %v", c.Drift.Window, leastDriftWindow)
+		return fmt.Errorf("drift.window: %v is too short to compare anything, want at least %v", c.Drift.Window, leastDriftWindow)
 	}
 	if err := a.readPolicies(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := a.take(b.Demo, paths); err != nil {
-		return nil, err
+	if err := a.take(b, paths); err != nil {
+		return err
 	}
 	if len(a.stock.shelves) > 0 && c.Models.Poll <= 0 {
-		return nil, fmt.Errorf("models.poll: a directory of models cannot be watched every %v", c.Models.Poll)
+		return fmt.Errorf("models.poll: a directory of models cannot be watched every %v", c.Models.Poll)
 	}
 	if err := a.serve(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.openShared(b.Shared); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.openAccess(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.openState(); err != nil {
-		return nil, err
+		return err
 	}
 	if a.history.Journal == nil {
 		a.recovered.Store(true)
@@ -121,10 +133,10 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 	}
 	a.shadow = a.newShadow()
 	if err := a.openMemo(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.openTold(b); err != nil {
-		return nil, err
+		return err
 	}
 	if c.Flight > 0 {
 		a.flight = admin.NewFlight(c.Flight, log)
@@ -157,7 +169,7 @@ func assemble(a *App, b Backends, paths []string) (*App, error) {
 		MaxBatch:      int(c.Limits.Batch),
 		IgnoreUnknown: c.UnknownFeatures == "ignore",
 	})
-	return a, nil
+	return nil
 }
 
 // scorer stacks the scorers. A batch meets them from the last line up.

@@ -39,8 +39,9 @@ type Config struct {
 
 // ModelsConfig says where models are, and how often it is looked whether something has changed.
 type ModelsConfig struct {
-	Dir  string
-	Poll time.Duration
+	Dir   string
+	Poll  time.Duration
+	Cache string // where copies are kept of models that are not on this machine; "": nowhere for longer than the process
 }
 
 // AdminConfig says where models are changed.
@@ -231,8 +232,9 @@ func (c *Config) Settings() []Setting {
 		{"listen", text(&c.Listen), "`address` to serve on; beyond loopback it needs auth, or --insecure"},
 		{"insecure", boolean(&c.Insecure), "serve without authentication beyond loopback: behind a mesh, in a container"},
 		{"admin.listen", text(&c.Admin.Listen), "`address` where models are changed; empty: nowhere"},
-		{"models.dir", text(&c.Models.Dir), "`directory` of models, <name>/<version>/"},
+		{"models.dir", text(&c.Models.Dir), "`directory` of models, <name>/<version>/, or s3://bucket/prefix"},
 		{"models.poll", duration(&c.Models.Poll), "`time` from one look for changes of models, policy, keys and certificates to the next"},
+		{"models.cache", text(&c.Models.Cache), "`directory` where copies of models in S3 are kept from one start to the next (default: temporary files)"},
 		{"shadow", counts(&c.Shadow), "challengers that score beside the live versions: {fraud: 4}, a `map` from model to version"},
 		{"shadow_sample", share(&c.ShadowSample), "`share` of events that challengers score, too, 0 to 1"},
 		{"policy", text(&c.Policy), "policy `file` that wins over the bundles' own; changes are taken as they come"},

@@ -114,6 +114,10 @@ func TestAFunctionWithoutASharedStoreRemembersNothingAndSaysSo(t *testing.T) {
 		t.Errorf("the status does not say so: %v", s["store"])
 	}
 
+	if n := strings.Count(logged.String(), `"level":"WARN"`); n != 1 {
+		t.Errorf("the log warns %d times, of what is so with every event: %s", n, logged)
+	}
+
 	t.Run("what needs no history is not degraded", func(t *testing.T) {
 		status, got := call(t, f, somebody, "POST", "/v1/score", `{"row":[1,0,0,1,1,1,1,1,1,1,0,1,0,1,0]}`)
 		if status != 200 || got["degraded"] != nil {

@@ -14,6 +14,6 @@ func TestMain(m *testing.M) {
 		idleClient(addr)
 		return
 	}
-	// The client of a cluster looks at its nodes a little later, and only then sees that it is closed.
+	// The store's client lets a goroutine sleep for some seconds after a connection has died.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valkey-io/valkey-go.(*call).DelayDo.func1"))
 }

@@ -66,6 +66,10 @@ func (a *App) Use(ctx context.Context, name string, version int) (admin.Change, 
 		if err := a.stock.overruled(e); err != nil {
 			return false, err
 		}
+		if m := e.shelf.mirror; m != nil {
+			return false, problem.BadRequest.Of("version", fmt.Sprintf(
+				"these models are a copy of %s, and are pinned there, for all who serve them: echo %d | aws s3 cp - %s", m, version, e.shelf.join(name, pinFile)))
+		}
 		if err := WritePin(e.shelf.path, name, version); err != nil {
 			return false, errors.New(stripped(e.shelf, err))
 		}

@@ -35,7 +35,7 @@ func OpenRemembered(ctx context.Context, c Config, b Backends, paths []string, l
 		return nil, err
 	}
 	if err := a.recover(ctx); err != nil {
-		return nil, errors.Join(err, a.history.Close())
+		return nil, errors.Join(err, a.history.Close(), a.closeMirrors())
 	}
 	return &Remembered{a}, nil
 }
@@ -66,7 +66,7 @@ func (r *Remembered) Subjects(tenant, field, value string) ([]history.Subject, e
 
 // Close lets go of state.dir, and of the shared store.
 func (r *Remembered) Close() error {
-	err := r.a.history.Close()
+	err := errors.Join(r.a.history.Close(), r.a.closeMirrors())
 	if r.a.shared != nil {
 		r.a.shared.Close()
 	}

@@ -66,7 +66,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 
 // close writes what is left to write, and sends what is left to send.
 func (a *App) close() error {
-	err := a.closeState()
+	err := errors.Join(a.closeState(), a.closeMirrors())
 	a.closeTold()
 	return err
 }

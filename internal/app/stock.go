@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/mirror"
 	"github.com/besra-ml/besra/internal/registry"
 )
 
@@ -39,6 +40,10 @@ type shelf struct {
 	badPins map[string]error
 	lost    map[string]bool // pins that were not there at the last look, and count for one more
 	written map[string]bool // names that were pinned since a look began: what it saw may be older
+
+	mirror    *mirror.Mirror   // the directory is a copy of something; nil: it is not
+	unfetched map[string]error // what there is and was not copied, by <name>/<version> or <name>/live
+	stale     map[string]error // of it, versions of which there is an older copy, as they were last told
 
 	told   string            // why it could not be looked at, as it was last logged
 	unread map[string]string // the same of names in it
@@ -85,26 +90,32 @@ func (o order) equal(p order) bool {
 }
 
 // take opens what paths name: model files, bundles and directories of models. Without any it is the demo.
-func (a *App) take(demo fs.FS, paths []string) error {
+func (a *App) take(b Backends, paths []string) error {
 	if dir := a.config.Models.Dir; dir != "" {
 		paths = append(slices.Clone(paths), dir)
 	}
 	if len(paths) == 0 {
 		return a.takeOne("", func() (*bundle.Bundle, error) {
-			b, err := openDemo(demo)
+			demo, err := openDemo(b.Demo)
 			if err != nil {
 				return nil, fmt.Errorf("demo: %w", err)
 			}
-			return b, nil
+			return demo, nil
 		})
 	}
 	for _, path := range paths {
+		if mirror.IsAddress(path) {
+			if err := a.takeRemote(b.Remotes, path); err != nil {
+				return err
+			}
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
 		if info.IsDir() && !hasManifest(path) {
-			err = a.takeDirectory(path)
+			err = a.takeDirectory(&shelf{path: path})
 		} else {
 			err = a.takeOne(path, func() (*bundle.Bundle, error) { return bundle.Load(path) })
 		}
@@ -131,14 +142,16 @@ func (a *App) takeOne(path string, read func() (*bundle.Bundle, error)) error {
 
 // takeDirectory takes the versions of a directory. Those that are refused stay out, and are told; without one that is
 // not, it is an error.
-func (a *App) takeDirectory(path string) error {
-	s := &shelf{path: path}
+func (a *App) takeDirectory(s *shelf) error {
 	if err := a.lookAt(context.Background(), s, false); err != nil {
+		return err
+	}
+	if err := s.unavailable(); err != nil {
 		return err
 	}
 	a.stock.shelves = append(a.stock.shelves, s)
 	for name, err := range s.badPins {
-		return fmt.Errorf("%s: %w", filepath.Join(path, name, pinFile), err)
+		return fmt.Errorf("%s: %w", s.join(name, pinFile), err)
 	}
 	var refused error
 	for _, e := range a.stock.entries {
@@ -147,10 +160,10 @@ func (a *App) takeDirectory(path string) error {
 		case e.model != nil:
 			return nil
 		case e.refused != nil:
-			refused = fmt.Errorf("%s: %s", filepath.Join(path, bundlePath(e.name, e.version)), e.refused.Why)
+			refused = fmt.Errorf("%s: %s", s.join(bundlePath(e.name, e.version)), e.refused.Why)
 		}
 	}
-	return cmp.Or(refused, fmt.Errorf("%s: no models: want <name>/<version>/bundle.yaml below it", path))
+	return cmp.Or(refused, fmt.Errorf("%s: no models: want <name>/<version>/bundle.yaml below it", s))
 }
 
 // find returns a version, the one that is served if there are several; nil: there is none.
@@ -188,6 +201,9 @@ func (s *stock) pins() map[string]int {
 // lookAt looks at a directory: what is new or may have changed is read. With thoroughly, contents are compared even
 // where nothing seems to have changed.
 func (a *App) lookAt(ctx context.Context, s *shelf, thoroughly bool) error {
+	if err := s.fetch(ctx, thoroughly); err != nil {
+		return err
+	}
 	root, err := os.OpenRoot(s.path)
 	if err != nil {
 		return err
@@ -200,6 +216,7 @@ func (a *App) lookAt(ctx context.Context, s *shelf, thoroughly bool) error {
 	if err != nil {
 		return err
 	}
+	a.addUnfetched(s, l)
 	for _, e := range a.found(s, l) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -277,7 +294,7 @@ func (a *App) readPins(s *shelf, l *listing) {
 		why := stripped(s, err)
 		l.badPins[name] = errors.New(why)
 		if before := s.badPins[name]; before == nil || before.Error() != why {
-			a.log.Error("pin refused; what is live stays", "model", name, "file", filepath.Join(s.path, name, pinFile), "why", why)
+			a.log.Error("pin refused; what is live stays", "model", name, "file", s.join(name, pinFile), "why", why)
 			a.metrics.Refusals(name).Unreadable.Inc()
 		}
 	}
@@ -328,7 +345,7 @@ func (a *App) read(root *os.Root, e *entry, now glance) {
 	if a.function {
 		how = bundle.ReadLean // nobody would compare anything: one function sees too little
 	}
-	b, err := readVersion(root, e.name, e.version, how)
+	b, err := e.readIn(root, how)
 	sum := ""
 	if err != nil && !mayPass(err) {
 		sum, _ = sumVersion(root, e.name, e.version)
@@ -347,6 +364,14 @@ func (a *App) read(root *os.Root, e *entry, now glance) {
 		e.digest = sum
 		a.refuse(e, err)
 	}
+}
+
+// readIn reads, by how, and proves a version in its directory.
+func (e *entry) readIn(root *os.Root, how func(fs.FS) (*bundle.Bundle, error)) (*bundle.Bundle, error) {
+	if err := e.shelf.unfetched[bundlePath(e.name, e.version)]; err != nil {
+		return nil, unfetched{err}
+	}
+	return readVersion(root, e.name, e.version, how)
 }
 
 // differs reports whether the files of a version are others than those that were read.
@@ -431,7 +456,7 @@ func (a *App) refuseAs(e *entry, reason, why string) {
 
 func reasonOf(err error) string {
 	switch {
-	case errors.Is(err, bundle.ErrIncomplete), errors.Is(err, bundle.ErrNoBundle):
+	case errors.Is(err, bundle.ErrIncomplete), errors.Is(err, bundle.ErrNoBundle), isOnItsWay(err):
 		return registry.Incomplete
 	case errors.Is(err, bundle.ErrNotProven):
 		return registry.Unproven
@@ -445,7 +470,8 @@ func reasonOf(err error) string {
 
 // mayPass reports whether waiting may be enough: it is half copied, or the file system failed.
 func mayPass(err error) bool {
-	return reasonOf(err) == registry.Incomplete || failed(err)
+	_, unfetched := errors.AsType[unfetched](err)
+	return reasonOf(err) == registry.Incomplete || failed(err) || unfetched
 }
 
 func (a *App) countRefusal(model, reason string) {

@@ -41,7 +41,7 @@ func (a *App) Rescan(ctx context.Context) {
 			why = stripped(s, err)
 		}
 		if why != s.told && why != "" {
-			a.log.Error("a directory of models cannot be looked at; what is served stays", "directory", s.path, "why", why)
+			a.log.Error("a directory of models cannot be looked at; what is served stays", "directory", s.String(), "why", why)
 		}
 		s.told = why
 	}

@@ -2,6 +2,7 @@
 package besratest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -39,7 +40,7 @@ func built(name string, flags ...string) func() (string, error) {
 		}
 		path := filepath.Join(dir, name)
 		args := append(append([]string{"build"}, flags...), "-o", path, "github.com/besra-ml/besra/cmd/"+name)
-		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(context.Background(), "go", args...).CombinedOutput(); err != nil {
 			return "", errors.Join(err, fmt.Errorf("%s", out))
 		}
 		return path, nil

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"encoding/hex"
+	"errors"
 
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/store"
 	"github.com/besra-ml/besra/internal/telemetry"
 )
 
@@ -27,6 +29,8 @@ func (g *Gateway) note(c *call) {
 			}
 		case e.Replayed:
 			told.Replayed++
+		case errors.Is(e.Cause, store.ErrAbsent):
+			// Its answer says that it is degraded, and so do all: that is no trouble of this request.
 		case e.Result.Degraded:
 			told.Degraded++
 			if e.Cause != nil {

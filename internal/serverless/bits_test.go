@@ -59,10 +59,7 @@ func TestFunctionsAnswerWithTheBitsOfAServer(t *testing.T) {
 					t.Fatalf("payment %d: got %v, a server says %v", i, got, want)
 				}
 			}
-			var batch []string
-			for _, p := range append(payments(2, 50), all[:10]...) { // some are repeats
-				batch = append(batch, p)
-			}
+			batch := append(payments(2, 50), all[:10]...) // some are repeats
 			body := `{"events":[` + strings.Join(batch, ",") + `]}`
 			if want, got := server.Post("/v1/score/batch", body), f.post("/v1/score/batch", body); got.Status != want.Status || got.Body != string(want.Body) {
 				t.Errorf("a batch: got %v, a server says %v", got, want)

@@ -32,6 +32,11 @@ func catalogue() []definition {
 		{"besra_degraded_total", CounterKind, labels("model", "version"), "Answers without a score that could be trusted."},
 		{"besra_events_not_remembered_total", CounterKind, labels("model", "reason"), "Events that were scored and did not enter history."},
 		{"besra_policy_reloads_total", CounterKind, labels("result"), "Changes of a policy that were found, and whether they were taken."},
+		// models that are kept elsewhere
+		{"besra_mirror_looks_total", CounterKind, labels("result"), "Looks at models that are kept elsewhere, such as in S3; failed: what is served stays."},
+		{"besra_mirror_failures_total", CounterKind, labels(), "Versions and pins that could not be fetched, at each look."},
+		{"besra_mirror_retries_total", CounterKind, labels(), "Requests for models that were made again, because of what may pass."},
+		{"besra_mirror_fetched_bytes_total", CounterKind, labels(), "Bytes of models that were fetched."},
 		// what is remembered
 		{"besra_replay_total", CounterKind, labels("result"), "Event ids that came, by what became of them."},
 		{"besra_labels_total", CounterKind, labels("result"), "Labels that came, by what they were about."},

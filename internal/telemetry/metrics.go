@@ -19,6 +19,7 @@ type Metrics struct {
 	State    State
 	Store    Store
 	Memo     Memo
+	Mirror   Mirror
 	Journal  Journal
 	Labels   Labels
 	Access   Access
@@ -92,6 +93,7 @@ func New(o Options) *Metrics {
 	}
 	build := k.gauges("besra_build_info")
 	build.with(o.Version, o.Revision, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH).Set(1)
+	m.addMirror(k)
 	m.addState(k)
 	m.addShared(k)
 	m.addMemo(k)

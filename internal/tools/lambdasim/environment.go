@@ -119,7 +119,17 @@ func (e *environment) initialised(s *sandbox, took time.Duration) {
 	e.sandbox = s
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.pid, e.took = s.process.cmd.Process.Pid, took
+	e.pid, e.took = s.process.os.Pid, took
+}
+
+// ended reports whether the process has ended.
+func (s *sandbox) ended() bool {
+	select {
+	case <-s.process.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *sandbox) isRefused() bool {

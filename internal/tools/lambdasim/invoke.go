@@ -68,16 +68,39 @@ func (v *visit) serve(ctx context.Context) (fit bool) {
 	v.call.deadline = begun.Add(o.Timeout)
 	e.platform().start(v.call.id, o.Version)
 
-	if e.sandbox == nil { // Lambda tries INIT once more, in the time of the invocation
-		v.fault = e.initialise(ctx, "invoke", o.Timeout)
-	}
-	if v.fault == nil {
-		e.function.opened(e)
+	if v.enter(ctx, late.C) {
 		fit = v.run(ctx, late.C)
 	}
 	v.report.duration = time.Since(begun)
 	v.end()
 	return fit
+}
+
+// enter hands the call to the function. Where INIT has failed, or the process has ended by itself after its last answer,
+// Lambda tries INIT again, in the time of the invocation.
+func (v *visit) enter(ctx context.Context, late <-chan time.Time) bool {
+	e, o := v.environment, &v.function.options
+	if s := e.sandbox; s != nil {
+		e.function.opened(e)
+		if s.enter(ctx, v.call, late) {
+			return true
+		}
+		if !s.ended() || s.slots > 1 {
+			v.fault = v.why(ctx)
+			return false
+		}
+		s.stop()
+		e.sandbox = nil
+	}
+	if v.fault = e.initialise(ctx, "invoke", o.Timeout); v.fault != nil {
+		return false
+	}
+	e.function.opened(e)
+	if !e.sandbox.enter(ctx, v.call, late) {
+		v.fault = v.why(ctx)
+		return false
+	}
+	return true
 }
 
 // listen has the log of the visit kept, if the caller wants it.
@@ -89,16 +112,14 @@ func (v *visit) listen(tail bool) {
 	}
 }
 
-// run hands the call to the function and waits until it is over.
+// run waits until a call that has been handed over is over.
 func (v *visit) run(ctx context.Context, late <-chan time.Time) (fit bool) {
 	s, c := v.sandbox, v.call
-	if s.enter(ctx, c, late) {
-		select {
-		case <-c.answered:
-		case <-s.process.exited:
-		case <-late:
-		case <-ctx.Done():
-		}
+	select {
+	case <-c.answered:
+	case <-s.process.exited:
+	case <-late:
+	case <-ctx.Done():
 	}
 	if !s.settled(c) {
 		v.fault = v.why(ctx)

@@ -153,7 +153,7 @@ func TestAnInvocationIsWhatLambdaWouldMakeOfIt(t *testing.T) {
 	t.Setenv("DEVELOPER_SECRET", "leaks")
 	f := start(t, func(o *lambdasim.Options) {
 		o.Name, o.Version, o.Alias, o.Memory, o.Timeout = "fraud", "3", "live", 1024, 5*time.Second
-		o.Variables = map[string]string{"BESRA_LOG_LEVEL": "warn"}
+		o.Variables = map[string]string{"BESRA_LOG_LEVEL": "warn", "TZ": "Europe/Paris"}
 	})
 	a, err := f.Invoke(t.Context(), lambdasim.Invocation{
 		Payload: []byte(`{"echo":[1]}`), ClientContext: `{"client":{"app_title":"till"}}`, Tail: true,
@@ -200,7 +200,7 @@ func TestAnInvocationIsWhatLambdaWouldMakeOfIt(t *testing.T) {
 		"_HANDLER": "bootstrap", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": "fraud",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024", "AWS_LAMBDA_FUNCTION_VERSION": "3", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/fraud", "AWS_LAMBDA_LOG_FORMAT": "Text", "LAMBDA_TASK_ROOT": filepath.Dir(probe),
-		"LAMBDA_RUNTIME_DIR": "/var/runtime", "LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "TZ": ":UTC",
+		"LAMBDA_RUNTIME_DIR": "/var/runtime", "LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "TZ": "Europe/Paris",
 		"BESRA_LOG_LEVEL": "warn",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -344,6 +344,16 @@ func TestInit(t *testing.T) {
 		}
 		if again := invoke(t, f, `{}`); again.Kind != scaling.Warm {
 			t.Errorf("%v", again.Kind)
+		}
+	})
+	t.Run("comes again when the process has ended by itself in between", func(t *testing.T) {
+		f := start(t, nil)
+		invoke(t, f, `{"leave":"100ms"}`)
+		pid := f.Status().Environments[0].PID
+		gone(t, pid)
+		time.Sleep(50 * time.Millisecond) // until that is noticed
+		if a := invoke(t, f, `{}`); read(t, a).Count != 1 || a.Kind != scaling.Warm {
+			t.Errorf("%+v", a)
 		}
 	})
 	t.Run("that always fails is the function's error", func(t *testing.T) {

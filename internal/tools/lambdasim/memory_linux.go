@@ -9,7 +9,7 @@ import (
 
 // memory returns the most memory that the process had so far, in bytes; 0: it cannot be told.
 func (p *process) memory() int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.os.Pid))
 	if err != nil {
 		return 0
 	}

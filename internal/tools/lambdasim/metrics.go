@@ -3,6 +3,7 @@ package lambdasim
 import (
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -120,7 +121,9 @@ func (m *Metrics) put(namespace, name, unit string, dimensions []Dimension, valu
 }
 
 func sortedDimensions(dimensions []Dimension) []Dimension {
-	return slices.SortedFunc(slices.Values(dimensions), func(a, b Dimension) int { return strings.Compare(a.Name, b.Name) })
+	all := slices.Clone(dimensions)
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	return all
 }
 
 func seriesKey(namespace, name string, dimensions []Dimension) string {

@@ -3,17 +3,16 @@ package lambdasim
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"sync"
 	"time"
 )
 
 // A process is one of the bootstrap, in a process group of its own.
 type process struct {
-	cmd    *exec.Cmd
+	os     *os.Process
 	output []*pipe
 	exited chan struct{} // closed when it has ended and what it printed was read
-	err    error         // how it ended; set before exited is closed
+	end    string        // how it ended, as systems say; "": well. Set before exited is closed
 
 	mu   sync.Mutex
 	gone bool // waited for: its number may be another's
@@ -21,33 +20,39 @@ type process struct {
 
 // startProcess starts a bootstrap. Its lines go to line, one at a time and without their ends.
 func startProcess(path, dir string, env []string, line func([]byte)) (*process, error) {
-	p := &process{cmd: exec.Command(path), exited: make(chan struct{})} //nolint:noctx // it outlives requests; kill ends it
-	p.cmd.Dir, p.cmd.Env = dir, env
-	inOwnGroup(p.cmd)
+	nothing, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer nothing.Close()
+	p := &process{exited: make(chan struct{})}
+	files := []*os.File{nothing}
 	line = oneAtATime(line)
-	stdout, err := newPipe(&splitter{line: line})
+	for range 2 { // stdout, stderr
+		out, err := newPipe(&splitter{line: line})
+		if err != nil {
+			p.closeOutput()
+			return nil, err
+		}
+		p.output, files = append(p.output, out), append(files, out.w)
+	}
+	p.os, err = os.StartProcess(path, []string{path}, &os.ProcAttr{Dir: dir, Env: env, Files: files, Sys: inOwnGroup()})
 	if err != nil {
+		p.closeOutput()
 		return nil, err
 	}
-	stderr, err := newPipe(&splitter{line: line})
-	if err != nil {
-		stdout.close()
-		return nil, err
-	}
-	p.output = []*pipe{stdout, stderr}
-	p.cmd.Stdout, p.cmd.Stderr = stdout.w, stderr.w
-	err = p.cmd.Start()
 	for _, out := range p.output {
 		_ = out.w.Close() // the process has its own
-		if err != nil {
-			out.close()
-		}
-	}
-	if err != nil {
-		return nil, err
 	}
 	go p.wait()
 	return p, nil
+}
+
+func (p *process) closeOutput() {
+	for _, out := range p.output {
+		_ = out.w.Close()
+		out.close()
+	}
 }
 
 // wait ends what is left of the group with its first process: nothing of an environment outlives its runtime.
@@ -57,7 +62,13 @@ func (p *process) wait() {
 	for _, out := range p.output {
 		read.Go(out.follow)
 	}
-	p.err = p.cmd.Wait()
+	state, err := p.os.Wait()
+	switch {
+	case err != nil:
+		p.end = err.Error()
+	case !state.Success():
+		p.end = state.String()
+	}
 	p.kill()
 	p.mu.Lock()
 	p.gone = true
@@ -82,10 +93,10 @@ func (p *process) drain() {
 
 // how tells how it ended, in Lambda's words.
 func (p *process) how() string {
-	if p.err == nil {
+	if p.end == "" {
 		return "Runtime exited without providing a reason"
 	}
-	return "Runtime exited with error: " + p.err.Error()
+	return "Runtime exited with error: " + p.end
 }
 
 func oneAtATime(line func([]byte)) func([]byte) {

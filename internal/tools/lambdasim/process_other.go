@@ -4,15 +4,15 @@ package lambdasim
 
 import (
 	"os"
-	"os/exec"
+	"syscall"
 )
 
 // canFreeze is whether processes can be stopped and continued here.
 const canFreeze = false
 
-func inOwnGroup(*exec.Cmd) {}
+func inOwnGroup() *syscall.SysProcAttr { return nil }
 
-func (p *process) kill()      { _ = p.cmd.Process.Kill() } // an error says that it has ended
+func (p *process) kill()      { _ = p.os.Kill() } // an error says that it has ended
 func (p *process) terminate() { p.kill() }
 func (p *process) freeze()    {}
 func (p *process) thaw()      {}

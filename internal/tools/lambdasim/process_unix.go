@@ -5,7 +5,6 @@ package lambdasim
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"sync"
 	"syscall"
 
@@ -15,7 +14,7 @@ import (
 // canFreeze is whether processes can be stopped and continued here.
 const canFreeze = true
 
-func inOwnGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func inOwnGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func (p *process) kill()      { p.signal(syscall.SIGKILL) }
 func (p *process) terminate() { p.signal(syscall.SIGTERM) }
@@ -27,7 +26,7 @@ func (p *process) signal(s syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.gone {
-		_ = syscall.Kill(-p.cmd.Process.Pid, s)
+		_ = syscall.Kill(-p.os.Pid, s)
 	}
 }
 

@@ -132,6 +132,9 @@ func (s *sandbox) finish(c *call) {
 
 // enter hands a call to the runtime; false: the process ended, or the time came, before it asked.
 func (s *sandbox) enter(ctx context.Context, c *call, late <-chan time.Time) bool {
+	if s.ended() {
+		return false
+	}
 	s.mu.Lock()
 	s.flight[c.id] = c
 	s.mu.Unlock()

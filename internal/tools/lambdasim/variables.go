@@ -1,6 +1,7 @@
 package lambdasim
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,10 +58,14 @@ func (e *environment) variables(api string) []string {
 	if o.Traces != nil {
 		v = append(v, "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR", "AWS_XRAY_DAEMON_ADDRESS="+o.Traces.Address())
 	}
-	for name, value := range o.Variables {
-		v = append(v, name+"="+value)
+	v = slices.DeleteFunc(v, func(line string) bool { // PATH, TZ and others are for the function to change
+		name, _, _ := strings.Cut(line, "=")
+		_, own := o.Variables[name]
+		return own
+	})
+	for _, name := range slices.Sorted(maps.Keys(o.Variables)) {
+		v = append(v, name+"="+o.Variables[name])
 	}
-	slices.Sort(v[len(v)-len(o.Variables):])
 	return v
 }
 

@@ -5,20 +5,22 @@
 // with a new token (https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html). A [Source] makes tokens,
 // reuses them while they are young, and says when a connection is due for the next AUTH.
 //
-// Whose credentials sign is for the environment to say, as with AWS's own tools; chain.go has the list.
+// Whose credentials sign is for the environment to say, as with AWS's own tools; internal/credentials has the list.
 package iam
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/besra-ml/besra/internal/credentials"
 )
 
 // Options is what a [Source] is made of.
@@ -34,12 +36,7 @@ type Options struct {
 
 // New returns a Source, or what is wrong with a setting. It asks nobody yet.
 func New(o Options) (*Source, error) {
-	if o.Region == "" {
-		o.Region = os.Getenv("AWS_REGION")
-	}
-	if o.Region == "" {
-		o.Region = os.Getenv("AWS_DEFAULT_REGION")
-	}
+	o.Region = cmp.Or(o.Region, credentials.Region())
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -62,7 +59,7 @@ func New(o Options) (*Source, error) {
 	}
 	if o.Credentials == nil {
 		var err error
-		if o.Credentials, err = chain(o.Region, ecsAddress); err != nil {
+		if o.Credentials, err = credentials.Find(o.Region); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +69,7 @@ func New(o Options) (*Source, error) {
 	}
 	return &Source{
 		region: o.Region, user: o.User, request: scheme + o.Cache + "/?" + query.Encode(),
-		from: o.Credentials, signer: v4.NewSigner(), now: o.Now, turn: make(chan struct{}, 1),
+		from: credentials.Keep(o.Credentials, o.Now), signer: v4.NewSigner(), now: o.Now, turn: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -56,3 +56,26 @@ func TestTheRegionIsThatOfTheEnvironment(t *testing.T) {
 		}
 	}
 }
+
+func TestCredentialsThatCannotBeFoundAreAnError(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	_, err := New(Options{Region: "eu-central-1", Cache: "fraud", User: "besra"})
+	if err == nil || err.Error() != "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestKeysOfTheEnvironmentSign(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_SESSION_TOKEN", "session")
+	s, err := New(Options{Region: "eu-central-1", Cache: "fraud", User: "besra"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := check(mustToken(t, s), func(string) string { return "secret" })
+	if err != nil || got.ID != "id" || got.Session != "session" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

@@ -75,6 +75,11 @@ func (g *giver) of(id string) (aws.Credentials, bool) {
 	return aws.Credentials{}, false
 }
 
+// always gives the same credentials.
+func always(c aws.Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
+}
+
 func newSource(t testing.TB, from aws.CredentialsProvider) *Source {
 	t.Helper()
 	s, err := New(Options{Region: "eu-central-1", Cache: "fraud", User: "besra", Credentials: from})

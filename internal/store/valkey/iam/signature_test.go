@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -136,7 +135,7 @@ func TestATokenIsSignedByTheAlgorithm(t *testing.T) {
 	for _, session := range []string{"", testSession, "a b~c*d'(é)&=+%2F"} {
 		for _, serverless := range []bool{false, true} {
 			c := aws.Credentials{AccessKeyID: testID, SecretAccessKey: testSecret, SessionToken: session}
-			from := origin{ask: func(context.Context) (aws.Credentials, error) { return c, nil }}
+			from := always(c)
 			s, err := New(Options{Region: "eu-central-1", Cache: "FRAUD-Cache", User: "Scorer-1", Serverless: serverless, Credentials: from, Now: func() time.Time { return at }})
 			if err != nil {
 				t.Fatal(err)
@@ -187,7 +186,7 @@ func TestATokenIsThatOfBotocore(t *testing.T) {
 				"&X-Amz-Signature=df1d505139bae6b2f290211e0b790bc3af306d0b23027ac72f61e172bf259774",
 		},
 	} {
-		c.options.Credentials = fixed(c.id, testSecret, c.session)
+		c.options.Credentials = always(aws.Credentials{AccessKeyID: c.id, SecretAccessKey: testSecret, SessionToken: c.session})
 		c.options.Now = func() time.Time { return c.at }
 		s, err := New(c.options)
 		if err != nil {

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/besra-ml/besra/internal/credentials"
 )
 
 const (
@@ -22,12 +23,6 @@ const (
 	renewAfter  = 6 * time.Hour
 	renewSpread = 3 * time.Hour
 
-	askTimeout = 2 * time.Second  // of asking for credentials
-	askEarly   = 5 * time.Minute  // before credentials expire, others are asked for
-	askPause   = 30 * time.Second // between one such question and the next
-	askBroken  = time.Second      // the same when there are no credentials: who waits meanwhile shares the error
-	leastLeft  = time.Minute      // credentials that expire sooner sign nothing
-
 	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	scheme      = "http://"
 	service     = "elasticache"
@@ -37,24 +32,17 @@ const (
 type Source struct {
 	region, user string
 	request      string // what is signed
-	from         aws.CredentialsProvider
+	from         *credentials.Keeper
 	signer       *v4.Signer
 	now          func() time.Time
 
-	turn   chan struct{} // who fills it may use what follows
-	last   token
-	held   aws.Credentials
-	broken failure
+	turn chan struct{} // who fills it may use what follows
+	last token
 }
 
 type token struct {
 	text                 string
 	signed, refreshAfter time.Time
-}
-
-type failure struct {
-	err error
-	at  time.Time
 }
 
 // Token returns a password that opens connections now, and from when on Token makes another. The password is good for
@@ -74,15 +62,8 @@ func (s *Source) Token(ctx context.Context) (password string, refreshAfter time.
 	if between(s.last.signed, now, s.last.refreshAfter) {
 		return s.last.text, s.last.refreshAfter, nil
 	}
-	if s.broken.err != nil && between(s.broken.at, now, s.broken.at.Add(askBroken)) {
-		return "", time.Time{}, s.broken.err
-	}
-	c, err := s.credentials(ctx, now)
+	c, err := s.from.Retrieve(ctx)
 	if err != nil {
-		err = fmt.Errorf("credentials: %w", err)
-		if ctx.Err() == nil {
-			s.broken = failure{err, s.now().Round(0)}
-		}
 		return "", time.Time{}, err
 	}
 	if s.last, err = s.sign(ctx, c, now); err != nil {
@@ -119,37 +100,7 @@ func reuse(c aws.Credentials, now time.Time) time.Duration {
 		return tokenReuse
 	}
 	left := c.Expires.Sub(now)
-	return min(tokenReuse, left-leastLeft, max(askPause, left-askEarly))
-}
-
-// credentials returns what signs. When others are due and not to be had, those at hand are used as long as they are good.
-func (s *Source) credentials(ctx context.Context, now time.Time) (aws.Credentials, error) {
-	if s.held.CanExpire && now.Before(s.held.Expires.Add(-askEarly)) {
-		return s.held, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	c, err := s.from.Retrieve(ctx)
-	if err == nil {
-		err = good(c, now)
-	}
-	switch {
-	case err == nil:
-		s.held = c
-	case good(s.held, now) != nil:
-		return aws.Credentials{}, err
-	}
-	return s.held, nil
-}
-
-func good(c aws.Credentials, now time.Time) error {
-	if !c.HasKeys() {
-		return errors.New("they have no keys")
-	}
-	if c.CanExpire && !now.Before(c.Expires.Add(-leastLeft)) {
-		return fmt.Errorf("they expire at %s", c.Expires.UTC().Format(time.RFC3339))
-	}
-	return nil
+	return min(tokenReuse, left-credentials.LeastLeft, max(credentials.AskPause, left-credentials.AskEarly))
 }
 
 // between reports whether from <= t < to. A clock that was set back is before from.

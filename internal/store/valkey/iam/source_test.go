@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/besra-ml/besra/internal/credentials"
 )
 
 func TestATokenIsReusedWhileItIsYoung(t *testing.T) {
@@ -63,11 +65,11 @@ func TestCredentialsAreRenewedBeforeTheyExpire(t *testing.T) {
 		g := &giver{life: 6 * time.Hour}
 		s := newSource(t, g)
 		mustToken(t, s)
-		time.Sleep(6*time.Hour - askEarly - time.Second)
+		time.Sleep(6*time.Hour - credentials.AskEarly - time.Second)
 		if mustToken(t, s); g.given() != 1 {
 			t.Errorf("%d were given", g.given())
 		}
-		time.Sleep(askPause)
+		time.Sleep(credentials.AskPause)
 		if mustToken(t, s); g.given() != 2 {
 			t.Errorf("%d were given", g.given())
 		}
@@ -97,18 +99,18 @@ func TestCredentialsAtHandAreUsedWhileNoOthersAreToBeHad(t *testing.T) {
 		s := newSource(t, g)
 		mustToken(t, s)
 		g.setAway(true)
-		for range int((time.Hour - leastLeft) / time.Second) {
+		for range int((time.Hour - credentials.LeastLeft) / time.Second) {
 			mustToken(t, s)
 			time.Sleep(time.Second)
 		}
-		if again := int((askEarly - leastLeft) / askPause); asked != 1+again {
+		if again := int((credentials.AskEarly - credentials.LeastLeft) / credentials.AskPause); asked != 1+again {
 			t.Errorf("asked %d times, want 1 and %d", asked, again)
 		}
 		if _, _, err := s.Token(t.Context()); !errors.Is(err, errAway) {
 			t.Errorf("got %v", err)
 		}
 		g.setAway(false)
-		time.Sleep(askBroken)
+		time.Sleep(credentials.AskBroken)
 		mustToken(t, s)
 	})
 }
@@ -157,7 +159,7 @@ func TestWhoWaitsForCredentialsSharesTheError(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if took := time.Since(start); took != askTimeout || asked != 1 {
+		if took := time.Since(start); took != credentials.AskTimeout || asked != 1 {
 			t.Errorf("asked %d times, which took %v", asked, took)
 		}
 	})
@@ -192,7 +194,7 @@ func TestWhoGivesUpSpoilsNothingForOthers(t *testing.T) {
 
 func BenchmarkToken(b *testing.B) {
 	b.Run("reused", func(b *testing.B) {
-		s := newSource(b, fixed(testID, testSecret, testSession))
+		s := newSource(b, always(aws.Credentials{AccessKeyID: testID, SecretAccessKey: testSecret, SessionToken: testSession}))
 		for b.Loop() {
 			if _, _, err := s.Token(b.Context()); err != nil {
 				b.Fatal(err)
@@ -200,7 +202,7 @@ func BenchmarkToken(b *testing.B) {
 		}
 	})
 	b.Run("signed", func(b *testing.B) {
-		s := newSource(b, fixed(testID, testSecret, testSession))
+		s := newSource(b, always(aws.Credentials{AccessKeyID: testID, SecretAccessKey: testSecret, SessionToken: testSession}))
 		at := time.Now()
 		s.now = func() time.Time { at = at.Add(tokenReuse); return at }
 		for b.Loop() {

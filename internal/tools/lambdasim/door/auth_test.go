@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -196,23 +195,6 @@ func TestCurlSigns(t *testing.T) {
 				t.Errorf("%s, %s: %v %s", kind, secret, err, out)
 			}
 		}
-	}
-}
-
-func TestBotocoreSigns(t *testing.T) {
-	python := os.Getenv("BESRA_CLIENTS_PYTHON")
-	if python == "" {
-		t.Skip("NOT RUN: BESRA_CLIENTS_PYTHON names no Python with botocore")
-	}
-	user := door.NewCredential("111122223333", "till")
-	iam := &door.IAM{Users: []door.Credential{user}}
-	api := open(t, door.Options{Kind: door.HTTPAPI, IAM: iam, Function: echo, Now: time.Now})
-	lambda := open(t, door.Options{Kind: door.Direct, IAM: iam, Now: time.Now, Function: function(func(in lambdasim.Invocation) (lambdasim.Answer, error) {
-		return lambdasim.Answer{Payload: in.Payload, RequestID: "id", Version: "3", FunctionError: "Unhandled", Log: []byte("START")}, nil
-	})})
-	out, err := exec.CommandContext(t.Context(), python, "testdata/botocore_client.py", api.URL, lambda.URL, user.AccessKey, user.Secret).CombinedOutput()
-	if err != nil || string(out) != "ok\n" {
-		t.Errorf("%v\n%s", err, out)
 	}
 }
 

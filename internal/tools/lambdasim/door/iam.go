@@ -2,7 +2,6 @@ package door
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -194,8 +194,8 @@ func canonicalQuery(query string) string {
 	for i, p := range all {
 		all[i] = parameter{again(p.name), again(p.value)}
 	}
-	slices.SortFunc(all, func(a, b parameter) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
+	sort.Slice(all, func(i, j int) bool {
+		return all[i].name < all[j].name || all[i].name == all[j].name && all[i].value < all[j].value
 	})
 	var b strings.Builder
 	for i, p := range all {

@@ -31,7 +31,7 @@ type order struct {
 	Bytes  int             `json:"bytes"`  // answer so many
 	Spawn  bool            `json:"spawn"`  // a child that outlives it
 	Packet string          `json:"packet"` // to the X-Ray daemon
-	Ticks  bool            `json:"ticks"`  // how often a goroutine of its own has run
+	Leave  string          `json:"leave"`  // end this time later, without a word
 }
 
 type answer struct {
@@ -125,6 +125,13 @@ func handle(ctx context.Context, o order) (any, error) {
 		}
 		_, err = io.WriteString(conn, o.Packet)
 		return "sent", errors.Join(err, conn.Close())
+	}
+	if o.Leave != "" {
+		d, err := time.ParseDuration(o.Leave)
+		if err != nil {
+			return nil, err
+		}
+		time.AfterFunc(d, func() { os.Exit(9) })
 	}
 	lc, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()

@@ -1,4 +1,4 @@
-package iam
+package credentials
 
 import (
 	"context"
@@ -51,7 +51,7 @@ func mustChain(t *testing.T, ecs string) origin {
 
 func ask(t *testing.T, o origin) (aws.Credentials, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), askTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), AskTimeout)
 	defer cancel()
 	return o.Retrieve(ctx)
 }
@@ -116,11 +116,7 @@ func TestTheFirstThatIsThereIsTheOnlyOne(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			setEnvironment(t, c.environment...)
-			_, err := New(Options{Region: "eu-central-1", Cache: "fraud", User: "besra"})
-			got, other := chain("eu-central-1", ecsAddress)
-			if err != nil && (other == nil || other.Error() != err.Error()) {
-				t.Errorf("New says %v, the chain %v", err, other)
-			}
+			got, err := Find("eu-central-1")
 			if err == nil {
 				err = errors.New(got.(origin).name)
 			}
@@ -133,13 +129,10 @@ func TestTheFirstThatIsThereIsTheOnlyOne(t *testing.T) {
 
 func TestKeysOfTheEnvironment(t *testing.T) {
 	setEnvironment(t, "AWS_ACCESS_KEY_ID", "id", "AWS_SECRET_ACCESS_KEY", "secret", "AWS_SESSION_TOKEN", "session")
-	s, err := New(Options{Region: "eu-central-1", Cache: "fraud", User: "besra"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := check(mustToken(t, s), func(string) string { return "secret" })
-	if err != nil || got.ID != "id" || got.Session != "session" {
-		t.Errorf("got %+v, %v", got, err)
+	got, err := ask(t, mustChain(t, ecsAddress))
+	want := aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret", SessionToken: "session", Source: "AWS_ACCESS_KEY_ID"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v: %s", err, diff)
 	}
 }
 
@@ -348,11 +341,11 @@ func TestWhatDoesNotAnswerFailsInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var all sync.WaitGroup
 			for _, o := range origins(t, at) {
-				s := newSource(t, o)
+				k := Keep(o, time.Now)
 				all.Go(func() {
 					start := time.Now()
-					_, _, err := s.Token(t.Context())
-					if took := time.Since(start); err == nil || took > askTimeout+time.Second {
+					_, err := k.Retrieve(t.Context())
+					if took := time.Since(start); err == nil || took > AskTimeout+time.Second {
 						t.Errorf("%v after %v", err, took)
 					}
 					if !strings.HasPrefix(err.Error(), "credentials: "+o.name+": "+at+": ") || strings.Contains(err.Error(), "secret") {
@@ -395,7 +388,7 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, o := range origins(t, serve(t, f)) {
-				_, _, err := newSource(t, o).Token(t.Context())
+				_, err := Keep(o, time.Now).Retrieve(t.Context())
 				if err == nil || strings.Contains(err.Error(), "secret") || len(err.Error()) > 500 {
 					t.Errorf("%s: got %v", o.name, err)
 				}

@@ -1,4 +1,6 @@
-package iam
+// Package credentials finds by whose keys requests to AWS are signed, as the environment says, and keeps them while they
+// are good. It asks over plain HTTP, each answer bounded in size and each question in time.
+package credentials
 
 import (
 	"context"
@@ -26,7 +28,7 @@ func (o origin) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return c, nil
 }
 
-// chain returns where the environment says that credentials are, in the order of AWS's own tools:
+// Find returns where the environment says that credentials are, in the order of AWS's own tools:
 //
 //	AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN   keys, as in Lambda
 //	AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN                     a service account's role in EKS
@@ -36,6 +38,10 @@ func (o origin) Retrieve(ctx context.Context) (aws.Credentials, error) {
 //
 // The first that is there is the only one: what it refuses is not asked of the next. Files of profiles are not read, as
 // they may lead to programs, browsers and further roles; a program that needs them hands in the SDK's own credentials.
+//
+// It asks nobody yet. The region is where STS is asked.
+func Find(region string) (aws.CredentialsProvider, error) { return chain(region, ecsAddress) }
+
 func chain(region, ecs string) (aws.CredentialsProvider, error) {
 	switch id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"); {
 	case id != "" && secret != "":

@@ -1,4 +1,4 @@
-package iam
+package credentials
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type proxy = func(*http.Request) (*url.URL, error)
 // answer like others.
 func client(p proxy) *http.Client {
 	return &http.Client{
-		Timeout:       askTimeout,
+		Timeout:       AskTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy:                  p,
