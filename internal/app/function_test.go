@@ -175,7 +175,10 @@ func TestFunctionsShareWhatTheyRemember(t *testing.T) {
 		c.State.EntityKey = strings.Repeat("5a", 32)
 		c.Limits.Deadline = 5 * time.Second
 	}
-	first, _ := newFunction(t, settings)
+	first, logged := newFunction(t, settings)
+	if strings.Contains(logged.String(), "WARN") {
+		t.Errorf("a start without trouble says %s", logged)
+	}
 	if s := first.a.shared.Status(); !s.Up {
 		t.Errorf("the store is not there before the first event: %+v", s)
 	}

@@ -220,3 +220,30 @@ func TestAFunctionWhoseConnectionWasForgottenInTheFrostMissesNothing(t *testing.
 		}
 	}
 }
+
+// An environment has half a second to end, whatever the store does then, and what happened since the last line of metrics is not
+// lost with it.
+func TestAFunctionEndsInTimeWhileTheStoreHangs(t *testing.T) {
+	t.Parallel()
+	proxy := valkeytest.NewProxy(t, valkeytest.Start(t).Addr())
+	logs := lambdasim.NewLogs(0)
+	f := start(t, "http-api", func(o *lambdasim.Options) { o.Logs = logs }, "BESRA_VALKEY_ADDRESS="+proxy.Addr(), entityKey)
+	for _, p := range payments(1, 3) {
+		f.post("/v1/score", p)
+	}
+	proxy.Hold()
+	f.post("/v1/score", payments(1, 4)[3])
+	began := time.Now()
+	f.Close()
+	took := time.Since(began)
+	counted := 0
+	for _, l := range logs.Tail(100) {
+		var metrics struct{ Requests int }
+		if json.Unmarshal([]byte(l.Text), &metrics) == nil {
+			counted += metrics.Requests
+		}
+	}
+	if took > 480*time.Millisecond || counted != 4 {
+		t.Errorf("it ends after %v, and has told of %d requests of 4", took, counted)
+	}
+}
