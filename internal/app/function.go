@@ -64,6 +64,7 @@ func (a *App) fronted() bool {
 const (
 	napTime  = 5 * time.Second       // without an event; after it a connection may be dead
 	wakeTime = 50 * time.Millisecond // for a connection to be made, at most half of what a request has
+	tellTime = 50 * time.Millisecond // for a collector of traces: who asked waits meanwhile
 )
 
 // Before is called when an event has come: what may have died while the process was frozen is looked after.
@@ -92,6 +93,8 @@ func (a *App) wake(ctx context.Context) {
 
 // After is called before an answer goes out: what must not wait for the next event is sent and written.
 func (f *Function) After(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
 	_ = f.a.FlushDue(ctx) // the log has it
 }
 

@@ -5,6 +5,7 @@ package serverless
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -245,5 +246,26 @@ func TestAFunctionEndsInTimeWhileTheStoreHangs(t *testing.T) {
 	}
 	if took > 480*time.Millisecond || counted != 4 {
 		t.Errorf("it ends after %v, and has told of %d requests of 4", took, counted)
+	}
+}
+
+// As in a network without a way to the collector: nothing refuses, nothing answers.
+func TestACollectorThatHangsKeepsNoAnswerBack(t *testing.T) {
+	t.Parallel()
+	var of net.ListenConfig
+	l, err := of.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f := start(t, "http-api", func(o *lambdasim.Options) { o.Traced = true }, "BESRA_TRACES_ENDPOINT=http://"+l.Addr().String(), "BESRA_TRACES_SAMPLE=1")
+	for i, p := range payments(1, 4) {
+		began := time.Now()
+		if got := f.post("/v1/score", p); got.Status != 200 {
+			t.Errorf("%v", got)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("answer %d comes after %v", i, took)
+		}
 	}
 }
