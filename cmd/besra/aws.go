@@ -25,6 +25,7 @@ func awsVerbs() []*verb {
 	return []*verb{
 		awsPackageVerb(),
 		awsTemplateVerb(),
+		awsPlanVerb(),
 		awsLocalVerb(),
 	}
 }

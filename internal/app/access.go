@@ -52,7 +52,7 @@ func (a *App) openAccess() (err error) {
 		o.Tokens = a.access.tokens
 	}
 	lo := limit.Options{Concurrency: c.Limits.Concurrency, Models: c.Limits.Models, Metrics: m}
-	if a.shared != nil {
+	if a.shared != nil && (c.Auth.On() || !a.function) { // of thousands of functions none asks for what none has
 		if a.access.shared, err = limit.NewShared(limit.SharedOptions{Bank: limit.ValkeyBank(a.shared.Call, rand.Text()), Log: a.log}); err != nil {
 			return err
 		}

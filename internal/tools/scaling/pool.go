@@ -89,6 +89,14 @@ func (p *Pool) begin(env int) int {
 	return env
 }
 
+// Warm adds environments on demand that are idle, as if they had served before: a history that need not be played.
+func (p *Pool) Warm(now time.Duration, environments int) {
+	for range environments {
+		p.demand.push(len(p.state), now)
+		p.state = append(p.state, atRest)
+	}
+}
+
 // Give says that env has answered and is idle. If it serves nothing, such as one that was lost before, nothing happens.
 func (p *Pool) Give(now time.Duration, env int) {
 	if !p.end(env, atRest) {
@@ -174,3 +182,6 @@ func (p *Pool) Counts() Counts {
 	}
 	return at
 }
+
+// Claims returns what counts against the concurrency: see Counts.
+func (p *Pool) Claims() int { return p.busy + p.limits.Provisioned }

@@ -167,6 +167,17 @@ func TestPool(t *testing.T) {
 			t.Errorf("nothing is idle, but something is taken away at %v", at)
 		}
 	})
+	t.Run("what is warm already asks for no token, and counts for nothing until it serves", func(t *testing.T) {
+		p := open(t, Limits{Burst: 1, Concurrency: 3, Idle: time.Minute})
+		p.Warm(0, 2)
+		if got := p.Counts(); got.Idle != 2 || got.Claims != 0 {
+			t.Errorf("there are %+v", got)
+		}
+		take(t, p, 0, Warm)
+		take(t, p, 0, Warm)
+		take(t, p, 0, Cold)
+		refuse(t, p, 0, OverConcurrency)
+	})
 	t.Run("one that crashed gets nothing, and its late answer changes nothing", func(t *testing.T) {
 		p := open(t, Limits{Provisioned: 1, Concurrency: 2})
 		ready, demand := take(t, p, 0, Provisioned), take(t, p, 0, Cold)
