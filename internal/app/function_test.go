@@ -182,6 +182,14 @@ func TestFunctionsShareWhatTheyRemember(t *testing.T) {
 	if s := first.a.shared.Status(); !s.Up {
 		t.Errorf("the store is not there before the first event: %+v", s)
 	}
+	for u := range first.a.metrics.Store.Uses {
+		if n := first.a.metrics.Store.Uses[u].Down.Value(); n != 0 {
+			t.Errorf("a start without trouble counts %d calls of a store that is down", n)
+		}
+	}
+	if n := server.Must("EXISTS", "besra:1:epoch"); n != "1" || !strings.Contains(server.Must("KEYS", "*"), "besra:1:g:") {
+		t.Errorf("the store does not know what is fed: %s", server.Must("KEYS", "*"))
+	}
 	status, a := call(t, first, somebody, "POST", "/v1/score", fmt.Sprintf(sharedPayment, "e_1", 1))
 	if status != 200 || a["degraded"] != nil {
 		t.Fatalf("the first event of a function: %d %v", status, a)

@@ -86,7 +86,8 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 		team.Go(func() { a.shared.Run(ctx) })
 	}
 	if a.function {
-		a.wake(ctx) // a process that is frozen while it connects would thaw with half a connection
+		a.wake(ctx)         // a process that is frozen while it connects would thaw with half a connection
+		a.history.Measure() // which tells the store what is fed; no tick may come for long
 	}
 	team.Go(func() {
 		if err := a.recover(ctx); err != nil {
