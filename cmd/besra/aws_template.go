@@ -1,12 +1,15 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/besra-ml/besra/deploy/aws/stack"
 	"github.com/besra-ml/besra/internal/app"
+	"github.com/besra-ml/besra/internal/tools/lambdazip"
 )
 
 func awsTemplateVerb() *verb {
@@ -68,7 +72,7 @@ func (j *templateJob) add(fs *flag.FlagSet) {
 	fs.BoolVar(&o.WAF, "waf", false, "rest-api: a firewall before it: known bad addresses and inputs, and a rate for each address")
 	fs.IntVar(&o.WAFRate, "waf-rate", o.WAFRate, "with --waf: most requests of an address in five minutes, a `number`")
 
-	fs.StringVar(&o.Arch, "arch", o.Arch, "the function's processor, arm64 or x86_64; that of the bootstrap in the zip: a `word`")
+	fs.StringVar(&o.Arch, "arch", o.Arch, "the function's processor, arm64 or x86_64, if --zip does not tell: a `word`")
 	fs.IntVar(&o.Memory, "memory", o.Memory, "`MB` of the function; 1769 are one whole processor")
 	fs.IntVar(&o.Timeout, "timeout", o.Timeout, "`seconds` after which an invocation is given up, 1 to 29")
 	fs.Var((*settingsFlag)(o), "set", "a further setting of besra, NAME=VALUE such as log.sample=0.001, as often as you like: a `setting`")
@@ -99,9 +103,9 @@ func (j *templateJob) add(fs *flag.FlagSet) {
 
 func runAWSTemplate(_ context.Context, e *environ, v *verb, args []string) error {
 	j := templateJob{Options: stack.Defaults()}
-	fs := v.flags()
-	j.add(fs)
-	rest, err := v.parse(e, fs, args)
+	flags := v.flags()
+	j.add(flags)
+	rest, err := v.parse(e, flags, args)
 	switch {
 	case err != nil:
 		return err
@@ -117,7 +121,7 @@ func runAWSTemplate(_ context.Context, e *environ, v *verb, args []string) error
 	if err := j.Check(); err != nil { // before a zip is read
 		return usagef("--%v", err)
 	}
-	if err := j.digest(); err != nil {
+	if err := j.readZip(func() bool { return given(flags, "arch") }); err != nil {
 		return err
 	}
 	template, err := stack.Render(j.Options)
@@ -139,8 +143,15 @@ func runAWSTemplate(_ context.Context, e *environ, v *verb, args []string) error
 	return err
 }
 
-// digest takes the digest of the zip.
-func (j *templateJob) digest() error {
+// given reports whether a flag was said.
+func given(fs *flag.FlagSet, name string) (is bool) {
+	fs.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
+}
+
+// readZip takes the digest of the zip, and the architecture of the bootstrap in it, which must be that of --arch if that
+// was given. A function of another could not start.
+func (j *templateJob) readZip(given func() bool) error {
 	if j.zip == "" {
 		return nil
 	}
@@ -150,10 +161,21 @@ func (j *templateJob) digest() error {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	size, err := io.Copy(sum, f)
+	if err != nil {
 		return err
 	}
 	j.Digest = hex.EncodeToString(sum.Sum(nil))
+	arch, err := lambdazip.Architecture(f, size)
+	switch {
+	case errors.Is(err, zip.ErrFormat), errors.Is(err, fs.ErrNotExist):
+		return nil // it is somebody's own, or will be
+	case err != nil:
+		return fmt.Errorf("%s: %w", j.zip, err)
+	case given() && arch != j.Arch:
+		return usagef("--arch %s: the bootstrap in %s is for %s", j.Arch, j.zip, arch)
+	}
+	j.Arch = arch
 	return nil
 }
 

@@ -32,10 +32,18 @@ func main() {
 		os.Exit(1)
 	}
 	runtimeapi.StartWithOptions(door, runtimeapi.WithEnableSIGTERM(func() {
-		_ = f.Close() // the log has it
+		go func() {
+			_ = f.Close() // the log has it
+			os.Exit(0)
+		}()
+		time.Sleep(farewell)
 		os.Exit(0)
 	}))
 }
+
+// farewell is how long ending may take: after 500 ms Lambda ends the process,
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+const farewell = 400 * time.Millisecond
 
 // start makes the function. Whatever can be wrong with it is found here, before an event comes.
 func start(ctx context.Context) (*app.Function, *lambda.Door, error) {

@@ -47,9 +47,7 @@ func NewFunction(ctx context.Context, c Config, b Backends, paths []string, log 
 		return nil, errors.Join(err, stop(), a.close())
 	default:
 	}
-	f := &Function{a: a, stop: stop, now: time.Now}
-	f.wake(ctx) // a process that is frozen while it connects would thaw with half a connection
-	return f, nil
+	return &Function{a: a, stop: stop, now: time.Now}, nil
 }
 
 // Handler answers requests. Who asks is in their context, where the platform knows it (identity.NewContext).
@@ -66,6 +64,7 @@ func (a *App) fronted() bool {
 const (
 	napTime  = 5 * time.Second       // without an event; after it a connection may be dead
 	wakeTime = 50 * time.Millisecond // for a connection to be made, at most half of what a request has
+	tellTime = 50 * time.Millisecond // for a collector of traces: who asked waits meanwhile
 )
 
 // Before is called when an event has come: what may have died while the process was frozen is looked after.
@@ -73,32 +72,38 @@ func (f *Function) Before(ctx context.Context) {
 	now := f.now().UnixNano()
 	gap := time.Duration(now - f.last.Load()) // a clock that was put back says nothing of it
 	if gap < 0 || gap >= napTime {
-		f.wake(ctx)
+		f.a.wake(ctx)
 	}
 	f.last.Store(now) // only now: who comes meanwhile waits as well
 }
 
 // wake waits until the store is there, if it can be had soon.
-func (f *Function) wake(ctx context.Context) {
-	if f.a.shared == nil {
+func (a *App) wake(ctx context.Context) {
+	if a.shared == nil {
 		return
 	}
 	most := wakeTime
-	if d := f.a.config.Limits.Deadline; d > 0 {
+	if d := a.config.Limits.Deadline; d > 0 {
 		most = min(most, d/2)
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	_ = f.a.shared.Wake(ctx) // the event will tell
+	_ = a.shared.Wake(ctx) // the event will tell
 }
 
 // After is called before an answer goes out: what must not wait for the next event is sent and written.
 func (f *Function) After(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
 	_ = f.a.FlushDue(ctx) // the log has it
 }
 
-// Close ends what goes on, and sends and writes what is left, as when the platform ends the process.
-func (f *Function) Close() error { return errors.Join(f.stop(), f.a.close()) }
+// Close sends and writes what is left, and ends what goes on, as when the platform ends the process. There is little time then,
+// and what others are told must not be lost because the store takes too long to be left.
+func (f *Function) Close() error {
+	f.a.closeTold()
+	return errors.Join(f.stop(), f.a.close())
+}
 
 // Models returns the models that are served.
 func (f *Function) Models() []*registry.Model { return f.a.Models() }

@@ -175,9 +175,20 @@ func TestFunctionsShareWhatTheyRemember(t *testing.T) {
 		c.State.EntityKey = strings.Repeat("5a", 32)
 		c.Limits.Deadline = 5 * time.Second
 	}
-	first, _ := newFunction(t, settings)
+	first, logged := newFunction(t, settings)
+	if strings.Contains(logged.String(), "WARN") {
+		t.Errorf("a start without trouble says %s", logged)
+	}
 	if s := first.a.shared.Status(); !s.Up {
 		t.Errorf("the store is not there before the first event: %+v", s)
+	}
+	for u := range first.a.metrics.Store.Uses {
+		if n := first.a.metrics.Store.Uses[u].Down.Value(); n != 0 {
+			t.Errorf("a start without trouble counts %d calls of a store that is down", n)
+		}
+	}
+	if n := server.Must("EXISTS", "besra:1:epoch"); n != "1" || !strings.Contains(server.Must("KEYS", "*"), "besra:1:g:") {
+		t.Errorf("the store does not know what is fed: %s", server.Must("KEYS", "*"))
 	}
 	status, a := call(t, first, somebody, "POST", "/v1/score", fmt.Sprintf(sharedPayment, "e_1", 1))
 	if status != 200 || a["degraded"] != nil {

@@ -85,6 +85,10 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	if a.shared != nil {
 		team.Go(func() { a.shared.Run(ctx) })
 	}
+	if a.function {
+		a.wake(ctx)         // a process that is frozen while it connects would thaw with half a connection
+		a.history.Measure() // which tells the store what is fed; no tick may come for long
+	}
 	team.Go(func() {
 		if err := a.recover(ctx); err != nil {
 			fail <- err // nobody minds when ctx has ended

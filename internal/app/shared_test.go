@@ -240,3 +240,65 @@ func TestSettingsOfASharedStoreThatMakeNoSense(t *testing.T) {
 		})
 	}
 }
+
+// What docs/valkey.md and the stack for AWS let a user do is all that besra asks for, also of a cluster.
+func TestWhatIsDocumentedIsAllThatAUserNeeds(t *testing.T) {
+	users := []valkeytest.Option{valkeytest.Login("operator", "root"), valkeytest.Users(
+		"user operator on >root ~* &* +@all", "user default off", "user besra on >pw "+documentedACL(t))}
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("pw"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, servers := range map[string]func() []*valkeytest.Server{
+		"a server":  func() []*valkeytest.Server { return []*valkeytest.Server{valkeytest.Start(t, users...)} },
+		"a cluster": func() []*valkeytest.Server { return valkeytest.StartCluster(t, 3, 0, users...).Servers() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := servers()
+			s := guard(t, func(c *Config) {
+				sharing(all[0].Addr(), entityKey(t))(c)
+				c.Valkey.User, c.Valkey.PasswordFile, c.Memo.Shared = "besra", password, true
+			})
+			key, _ := s.create(t, auth.Entry{Name: "rated", Scopes: identity.All, Limits: identity.Limits{
+				Rate: 1e6, Burst: 1e6, Quota: identity.Quota{Requests: 1e6, Per: identity.Month},
+			}})
+			ask := func(method, path, body string) string {
+				t.Helper()
+				status, _, answer := s.ask(method, path, body, "X-API-Key", key)
+				if status != http.StatusOK || strings.Contains(answer, "degraded") {
+					t.Errorf("%s: %d %s", path, status, answer)
+				}
+				return answer
+			}
+			for i := range 40 {
+				id := fmt.Sprintf("e%d", i)
+				body := fmt.Sprintf(sharedPayment, id, i)
+				ask("POST", "/v1/score", body)
+				ask("POST", "/v1/score", body) // a repeat
+				ask("POST", "/v1/score", `{"row":[1,0,0,1,1,1,1,1,1,1,0,1,0,1,`+fmt.Sprint(i%3)+`]}`)
+				ask("POST", "/v1/labels", `{"labels":[{"event_id":"`+id+`","label":"fraud","time":"2026-11-28T00:00:00Z"}]}`)
+			}
+			ask("POST", "/v1/score/batch", `{"events":[`+fmt.Sprintf(sharedPayment, "b1", 50)+`,`+fmt.Sprintf(sharedPayment, "b2", 51)+`]}`)
+			time.Sleep(time.Second) // limits are told to others beside requests, twice a second or more
+			for _, server := range all {
+				if denied := server.Must("ACL", "LOG"); denied != "" {
+					t.Errorf("the user was denied: %s", denied)
+				}
+				for line := range strings.Lines(server.Must("INFO", "errorstats")) {
+					if strings.Contains(line, "NOPERM") {
+						t.Error(line)
+					}
+				}
+			}
+		})
+	}
+	t.Run("and is what the stack for AWS gives", func(t *testing.T) {
+		text, err := os.ReadFile("../../deploy/aws/template.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rules := documentedACL(t); !strings.Contains(string(text), "AccessString: \"on "+rules+"\"") {
+			t.Errorf("it is not %q", rules)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/besra-ml/besra/internal/identity"
@@ -23,8 +24,9 @@ type Issuers struct {
 	names   map[string]string
 }
 
-// NewIssuers returns what knows these issuers. Whom the platform lets in with a token of another may do everything but
-// change models.
+// NewIssuers returns what knows these issuers, and then takes no others: whoever says what tokens may do does not mean that
+// those of an issuer that is spelled otherwise may do everything. Without any, whom the platform lets in with a token may do
+// everything but change models.
 func NewIssuers(issuers []Issuer) *Issuers {
 	c := &Issuers{map[string]*Issuer{}, map[string]string{}}
 	for i, name := range issuerNames(issuers) {
@@ -36,12 +38,29 @@ func NewIssuers(issuers []Issuer) *Issuers {
 // Identity returns whom claims are about. An error is a *TokenError: they lack what the issuer's settings ask of them.
 func (c *Issuers) Identity(claims map[string]any) (*identity.Identity, error) {
 	url, _ := claims["iss"].(string)
-	if i := c.issuers[url]; i != nil {
-		unlist(claims, i.Scopes.Claim, i.Models)
+	switch i := c.issuers[url]; {
+	case i != nil:
+		unlist(claims, "aud", i.Scopes.Claim, i.Models)
+		if !i.meant(claims) {
+			return nil, tokenErrorf(tokenClaims, "it is for somebody else: neither aud nor client_id is the issuer's audience in auth.jwt")
+		}
 		return i.verified(c.names[url], claims)
+	case len(c.issuers) > 0:
+		return nil, tokenErrorf(tokenUnknown, "its issuer, %.200q, is not among those of auth.jwt", url)
 	}
 	other := Issuer{URL: url, Scopes: ScopeClaim{Only: letIn}}
 	return other.verified(issuerNames([]Issuer{other})[0], claims)
+}
+
+// meant reports whether a token was made for us. A platform's authorizer may let in what was made for any of its clients.
+// Cognito's access tokens have client_id in the place of aud.
+func (i *Issuer) meant(claims tokenClaimSet) bool {
+	for _, name := range []string{"aud", "client_id"} {
+		if words, err := claims.words(name); err == nil && slices.Contains(words, i.Audience) {
+			return true
+		}
+	}
+	return false
 }
 
 // unlist makes words of lists, which API Gateway spells as [a b]. Other claims stay as they are: a subject or a tenant that

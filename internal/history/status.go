@@ -50,7 +50,9 @@ func (h *History) Measure() {
 		m.Store.Up.Set(1)
 	} else {
 		h.lost(s.Shared.Losses)
-		h.tellShared()
+		if s.Shared.Up { // else later: that is no failure to count
+			h.tellShared()
+		}
 	}
 	m.Replay.Evicted.Set(float64(s.Store.EarlyEvictions))
 	m.Labels.Waiting.Set(float64(s.Outcomes.Early))

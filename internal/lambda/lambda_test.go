@@ -290,7 +290,7 @@ func TestOneKindOfEventIsTakenAndNoOther(t *testing.T) {
 
 func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 	issuers := auth.NewIssuers([]auth.Issuer{{
-		URL: "https://id.example.com", Tenant: "tenant",
+		URL: "https://id.example.com", Audience: "besra", Tenant: "tenant",
 		Scopes: auth.ScopeClaim{Claim: "scope", Only: identity.All &^ identity.Admin},
 	}})
 	most := identity.All &^ identity.Admin
@@ -321,23 +321,31 @@ func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 			&identity.Identity{ID: "iam:arn:aws:sts::1:assumed-role/shop/s", Name: "iam:arn:aws:sts::1:assumed-role/shop/s", Method: identity.Platform, Scopes: most},
 		},
 		"a token of an issuer that is known": {
-			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "sub": "jane", "tenant": "acme", "scope": "[score labels admin other]"}),
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "besra", "sub": "jane", "tenant": "acme", "scope": "[score labels admin other]"}),
 			&identity.Identity{ID: "id.example.com/jane", Name: "jane", Tenant: "acme", Method: identity.Platform, Scopes: identity.Score | identity.Labels},
 		},
 		"a token without the tenant that it should have": {
-			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "sub": "jane", "scope": "score"}),
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "besra", "sub": "jane", "scope": "score"}),
 			&identity.Identity{ID: "unknown", Name: "unknown", Method: identity.Platform},
 		},
 		"a token whose subject and tenant have brackets of their own": {
-			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "sub": "[jane]", "tenant": "[acme]", "scope": "score"}),
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "besra", "sub": "[jane]", "tenant": "[acme]", "scope": "score"}),
 			&identity.Identity{ID: "id.example.com/[jane]", Name: "[jane]", Tenant: "[acme]", Method: identity.Platform, Scopes: identity.Score},
 		},
-		"a token of another": {
-			HTTPAPI, jwt(map[string]string{"iss": "https://other.example.com", "sub": "joe", "scope": "admin"}),
-			&identity.Identity{ID: "other.example.com/joe", Name: "joe", Method: identity.Platform, Scopes: most},
+		"a token of another, which is spelled nearly so": {
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com/", "aud": "besra", "sub": "joe", "tenant": "acme", "scope": "score"}),
+			&identity.Identity{ID: "unknown", Name: "unknown", Method: identity.Platform},
+		},
+		"a token for several, us among them": {
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "[shop besra]", "sub": "jane", "tenant": "acme", "scope": "score"}),
+			&identity.Identity{ID: "id.example.com/jane", Name: "jane", Tenant: "acme", Method: identity.Platform, Scopes: identity.Score},
+		},
+		"a token for somebody else": {
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "[shop]", "sub": "jane", "tenant": "acme", "scope": "score"}),
+			&identity.Identity{ID: "unknown", Name: "unknown", Method: identity.Platform},
 		},
 		"a token about nobody": {
-			HTTPAPI, jwt(map[string]string{"iss": "https://other.example.com"}),
+			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "besra", "tenant": "acme", "scope": "score"}),
 			&identity.Identity{ID: "unknown", Name: "unknown", Method: identity.Platform},
 		},
 		"a function that authorizes": {
@@ -362,7 +370,7 @@ func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 			&identity.Identity{ID: "authorizer:joe", Name: "joe", Method: identity.Platform, Scopes: most},
 		},
 		"REST: Cognito": {
-			RESTAPI, rest(map[string]any{"claims": map[string]any{"iss": "https://id.example.com", "sub": "jane", "tenant": "acme", "scope": "score"}}, ""),
+			RESTAPI, rest(map[string]any{"claims": map[string]any{"iss": "https://id.example.com", "client_id": "besra", "sub": "jane", "tenant": "acme", "scope": "score"}}, ""),
 			&identity.Identity{ID: "id.example.com/jane", Name: "jane", Tenant: "acme", Method: identity.Platform, Scopes: identity.Score},
 		},
 		"a load balancer knows nobody": {ALB, balancerEvent(true), nil},
@@ -380,6 +388,20 @@ func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 				t.Errorf("denied: %v", denied)
 			}
 		})
+	}
+}
+
+func TestWhereNoIssuerIsListedATokenMayWhatThePlatformLetsIn(t *testing.T) {
+	e := httpEvent()
+	e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+		JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"iss": "https://other.example.com", "sub": "joe", "scope": "admin"}},
+	}
+	d, got := door(t, HTTPAPI, nil)
+	var answer any
+	invoke(t, d, e, &answer)
+	want := &identity.Identity{ID: "other.example.com/joe", Name: "joe", Method: identity.Platform, Scopes: identity.All &^ identity.Admin}
+	if diff := cmp.Diff(want, got.Who); diff != "" {
+		t.Error(diff)
 	}
 }
 

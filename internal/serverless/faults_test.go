@@ -5,6 +5,7 @@ package serverless
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -217,6 +218,54 @@ func TestAFunctionWhoseConnectionWasForgottenInTheFrostMissesNothing(t *testing.
 		}
 		if got, want := f.post("/v1/score", p), string(reference.Post("/v1/score", p).Body); got.Body != want {
 			t.Errorf("payment %d: %v, not %s", i, got, want)
+		}
+	}
+}
+
+// An environment has half a second to end, whatever the store does then, and what happened since the last line of metrics is not
+// lost with it.
+func TestAFunctionEndsInTimeWhileTheStoreHangs(t *testing.T) {
+	t.Parallel()
+	proxy := valkeytest.NewProxy(t, valkeytest.Start(t).Addr())
+	logs := lambdasim.NewLogs(0)
+	f := start(t, "http-api", func(o *lambdasim.Options) { o.Logs = logs }, "BESRA_VALKEY_ADDRESS="+proxy.Addr(), entityKey)
+	for _, p := range payments(1, 3) {
+		f.post("/v1/score", p)
+	}
+	proxy.Hold()
+	f.post("/v1/score", payments(1, 4)[3])
+	began := time.Now()
+	f.Close()
+	took := time.Since(began)
+	counted := 0
+	for _, l := range logs.Tail(100) {
+		var metrics struct{ Requests int }
+		if json.Unmarshal([]byte(l.Text), &metrics) == nil {
+			counted += metrics.Requests
+		}
+	}
+	if took > 480*time.Millisecond || counted != 4 {
+		t.Errorf("it ends after %v, and has told of %d requests of 4", took, counted)
+	}
+}
+
+// As in a network without a way to the collector: nothing refuses, nothing answers.
+func TestACollectorThatHangsKeepsNoAnswerBack(t *testing.T) {
+	t.Parallel()
+	var of net.ListenConfig
+	l, err := of.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f := start(t, "http-api", func(o *lambdasim.Options) { o.Traced = true }, "BESRA_TRACES_ENDPOINT=http://"+l.Addr().String(), "BESRA_TRACES_SAMPLE=1")
+	for i, p := range payments(1, 4) {
+		began := time.Now()
+		if got := f.post("/v1/score", p); got.Status != 200 {
+			t.Errorf("%v", got)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("answer %d comes after %v", i, took)
 		}
 	}
 }

@@ -1,11 +1,34 @@
 package lambdazip
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 )
+
+// Architecture returns what the bootstrap in a zip is for. An error that is zip.ErrFormat says that it is no zip.
+func Architecture(file io.ReaderAt, size int64) (arch string, err error) {
+	z, err := zip.NewReader(file, size)
+	if err != nil {
+		return "", err
+	}
+	f, err := z.Open(Bootstrap)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	program, err := io.ReadAll(io.LimitReader(f, MaxUnpacked))
+	if err != nil {
+		return "", err
+	}
+	if arch, err = CheckBootstrap(program); err != nil {
+		return "", fmt.Errorf("%s %w", Bootstrap, err)
+	}
+	return arch, nil
+}
 
 // Architectures are those of Lambda, as it spells them.
 func Architectures() []string { return []string{"arm64", "x86_64"} }
