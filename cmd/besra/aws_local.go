@@ -38,7 +38,7 @@ throttles, metrics that CloudWatch would extract, the log and traces. Ctrl-C end
   besra aws local
   besra aws local --front-door rest-api --auth key --provisioned 4 fraud-3.zip
   besra aws local --auth jwt --concurrency 10 --cold-start 200ms --freeze --log
-  besra aws local --valkey 127.0.0.1:6379 --env BESRA_LOG_SAMPLE=1`,
+  besra aws local --valkey 127.0.0.1:6379 --env BESRA_LOG_LEVEL=debug`,
 		run: runAWSLocal,
 	}
 }
@@ -137,6 +137,8 @@ func (j *localJob) complete(demo bool) error {
 	f := &j.Function
 	f.Name, f.JSONLogs = "besra", j.json
 	j.set("BESRA_LAMBDA_EVENT", j.kind)
+	j.set("BESRA_LOG_SAMPLE", "1") // whoever tries it wants to see what it does
+	j.set("BESRA_TRACES_SAMPLE", "1")
 	if j.valkey != "" {
 		j.set("BESRA_VALKEY_ADDRESS", j.valkey)
 		key := make([]byte, 32)

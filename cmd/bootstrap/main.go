@@ -81,7 +81,7 @@ func start(ctx context.Context) (*app.Function, *lambda.Door, error) {
 		log.Info("serving", "model", m.Name, "version", m.Version, "proven", m.Proven, "memory_mb", memory)
 	}
 	return f, lambda.New(lambda.Options{
-		Kind: kind, Handler: f.Handler(), Issuers: f.Issuers(), Before: f.Before, After: f.After, Trace: traceOf,
+		Kind: kind, Handler: f.Handler(), Issuers: f.Issuers(), OwnKeys: c.Auth.Keys != "", Before: f.Before, After: f.After, Trace: traceOf,
 		Denied: func(ctx context.Context, err error) { log.WarnContext(ctx, "denied", "reason", "claims", "why", err) },
 	}), nil
 }

@@ -1,6 +1,8 @@
 package lambda
 
 import (
+	"strings"
+
 	"github.com/besra-ml/besra/internal/auth"
 	"github.com/besra-ml/besra/internal/identity"
 	"github.com/besra-ml/besra/internal/strictjson"
@@ -69,20 +71,34 @@ func (c *caller) readClaims(s *scanner) error {
 }
 
 // identity returns who asks; nil: the platform does not know.
-func (c *caller) identity(issuers *auth.Issuers) (*identity.Identity, error) {
+func (c *caller) identity(o *Options) (*identity.Identity, error) {
 	switch {
 	case c.claims != nil:
-		return issuers.Identity(c.claims)
+		return o.Issuers.Identity(c.claims)
 	case c.arn != "":
-		return auth.Platform("iam:" + c.arn), nil
+		return auth.Platform("iam:" + role(c.arn)), nil
 	case c.authorized():
 		return auth.Authorized(c.context)
-	case c.key != "":
+	case c.key != "" && !o.OwnKeys:
 		return auth.Platform("api-key:" + c.key), nil
 	case c.invoked:
 		return auth.Platform("invoke"), nil
 	}
 	return nil, nil
+}
+
+// role returns the ARN of a role for that of one of its sessions, whose names callers choose: limits and logs are about who
+// it is, whatever it calls itself.
+func role(arn string) string {
+	const sessions = ":assumed-role/"
+	at := strings.Index(arn, sessions)
+	if at < 0 {
+		return arn
+	}
+	if last := strings.LastIndexByte(arn, '/'); last > at+len(sessions) {
+		return arn[:last]
+	}
+	return arn
 }
 
 // authorized reports whether a function that authorizes has said anything. API Gateway itself says how long it took.

@@ -20,6 +20,7 @@ type Options struct {
 	Kind    Kind
 	Handler http.Handler                 // answers requests; it reads who asks from their context (identity.FromContext)
 	Issuers *auth.Issuers                // makes identities of the claims of verified tokens
+	OwnKeys bool                         // the handler has keys of its own: one of API Gateway, which proves nothing, is nobody's proof
 	Before  func(ctx context.Context)    // is called when an event has come; nil: nothing is
 	After   func(ctx context.Context)    // is called before the answer goes out: the process may be frozen then; nil: likewise
 	Trace   func(context.Context) string // the event's X-Amzn-Trace-Id; nil: requests have their own
@@ -68,7 +69,7 @@ func (d *Door) Invoke(ctx context.Context, payload []byte) (out []byte, err erro
 	if err != nil {
 		return nil, fmt.Errorf("lambda.event is %s, and this is none: %w", d.Kind, err)
 	}
-	id, err := v.event.caller.identity(d.Issuers)
+	id, err := v.event.caller.identity(&d.Options)
 	if err != nil { // whoever it is may do nothing
 		id = &identity.Identity{ID: "unknown", Name: "unknown", Method: identity.Platform}
 		if d.Denied != nil {

@@ -318,7 +318,7 @@ func TestWhoAsksIsWhatThePlatformSays(t *testing.T) {
 		"nobody": {HTTPAPI, api(nil), nil},
 		"IAM": {
 			HTTPAPI, api(&authorizer{IAM: &events.APIGatewayV2HTTPRequestContextAuthorizerIAMDescription{UserARN: "arn:aws:sts::1:assumed-role/shop/s"}}),
-			&identity.Identity{ID: "iam:arn:aws:sts::1:assumed-role/shop/s", Name: "iam:arn:aws:sts::1:assumed-role/shop/s", Method: identity.Platform, Scopes: most},
+			&identity.Identity{ID: "iam:arn:aws:sts::1:assumed-role/shop", Name: "iam:arn:aws:sts::1:assumed-role/shop", Method: identity.Platform, Scopes: most},
 		},
 		"a token of an issuer that is known": {
 			HTTPAPI, jwt(map[string]string{"iss": "https://id.example.com", "aud": "besra", "sub": "jane", "tenant": "acme", "scope": "[score labels admin other]"}),
@@ -402,6 +402,16 @@ func TestWhereNoIssuerIsListedATokenMayWhatThePlatformLetsIn(t *testing.T) {
 	want := &identity.Identity{ID: "other.example.com/joe", Name: "joe", Method: identity.Platform, Scopes: identity.All &^ identity.Admin}
 	if diff := cmp.Diff(want, got.Who); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAKeyOfAPIGatewayIsNobodysProofWhereThereAreOthers(t *testing.T) {
+	d, got := door(t, RESTAPI, nil)
+	d.OwnKeys = true
+	var answer any
+	invoke(t, d, restEvent(), &answer)
+	if got.Who != nil {
+		t.Errorf("it is %+v", got.Who)
 	}
 }
 

@@ -50,13 +50,13 @@ type (
 // timeFormat is that of requestContext.time.
 const timeFormat = "02/Jan/2006:15:04:05 -0700"
 
-func (v *visit) event2(domain, id string) event2 {
+func (v *visit) event2(path, domain, id string) event2 {
 	e := event2{
-		Version: "2.0", RouteKey: v.route, RawPath: v.r.URL.EscapedPath(), RawQuery: v.r.URL.RawQuery, Headers: map[string]string{}, Path: v.params,
+		Version: "2.0", RouteKey: v.route, RawPath: path, RawQuery: v.r.URL.RawQuery, Headers: map[string]string{}, Path: v.params,
 		Context: context2{
 			Account: v.options.Account, API: v.door.id, Domain: domain, Prefix: v.door.id, ID: id, RouteKey: v.route, Stage: v.options.Stage,
 			Time: v.at.UTC().Format(timeFormat), Epoch: v.at.UnixMilli(), Authorizer: v.authorizer2(),
-			HTTP: http2{Method: v.r.Method, Path: v.r.URL.EscapedPath(), Protocol: v.r.Proto, Source: v.source(), Agent: v.r.UserAgent()},
+			HTTP: http2{Method: v.r.Method, Path: path, Protocol: v.r.Proto, Source: v.source(), Agent: v.r.UserAgent()},
 		},
 	}
 	for name, values := range v.header() {
@@ -115,7 +115,8 @@ type httpAPI struct{}
 func (httpAPI) limit() int64 { return maxBody }
 
 func (httpAPI) event(v *visit) (lambdasim.Invocation, error) {
-	return v.invocation(v.event2(v.domain(), apiID(v.id)))
+	// HTTP APIs hand paths over decoded, as captured events show; function URLs as they are.
+	return v.invocation(v.event2(v.r.URL.Path, v.domain(), apiID(v.id)))
 }
 
 // domain is that of an API.
@@ -134,7 +135,7 @@ type functionURL struct{}
 func (functionURL) limit() int64 { return lambdasim.MaxPayload }
 
 func (functionURL) event(v *visit) (lambdasim.Invocation, error) {
-	e := v.event2(v.door.id+".lambda-url."+v.options.Region+".on.aws", v.id)
+	e := v.event2(v.r.URL.EscapedPath(), v.door.id+".lambda-url."+v.options.Region+".on.aws", v.id)
 	e.RouteKey, e.Context.RouteKey = "$default", "$default"
 	return v.invocation(e)
 }

@@ -58,7 +58,7 @@ func start(t *testing.T, kind door.Kind, auth string, change func(*local.Options
 		Kind: kind, Auth: auth, Listen: "127.0.0.1:0", Watch: "127.0.0.1:0", Sample: sample,
 		Function: lambdasim.Options{
 			Name: "besra", Bootstrap: filepath.Join(taskRoot, "bootstrap"), Memory: 1769, Timeout: 20 * time.Second, TempDir: t.TempDir(), Traced: true,
-			Variables: map[string]string{"BESRA_LAMBDA_EVENT": string(kind)}, Limits: scaling.Defaults(),
+			Variables: map[string]string{"BESRA_LAMBDA_EVENT": string(kind), "BESRA_LOG_SAMPLE": "1", "BESRA_TRACES_SAMPLE": "1"}, Limits: scaling.Defaults(),
 		},
 	}
 	if auth == local.None {
