@@ -83,12 +83,12 @@ func newMask(f *Forest, p *program) *mask {
 	if !ok {
 		return nil
 	}
-	for i := range f.Trees {
+	each(len(f.Trees), func(i int) {
 		m.place(f, p, i, func(key int32, slot int) (uint8, uint8) {
 			at, _ := slices.BinarySearch(cuts[slot], key)
 			return uint8(first[slot] + at/maskCuts), uint8(at%maskCuts + 1)
 		})
-	}
+	})
 	return m
 }
 
@@ -96,9 +96,11 @@ func newMask(f *Forest, p *program) *mask {
 // the first of those that rank it. It reports false when they are too many, or none.
 func (m *mask) rankSlots(cuts [][]int32) (first []int, ok bool) {
 	first = make([]int, len(cuts))
-	for slot := range cuts {
+	each(len(cuts), func(slot int) {
 		slices.Sort(cuts[slot])
 		cuts[slot] = slices.Compact(cuts[slot])
+	})
+	for slot := range cuts {
 		first[slot] = len(m.slots)
 		for part := range slices.Chunk(cuts[slot], maskCuts) {
 			m.slots = append(m.slots, newMaskSlot(part))

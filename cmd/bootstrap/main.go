@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	runtimeapi "github.com/aws/aws-lambda-go/lambda"
@@ -25,20 +27,32 @@ import (
 )
 
 func main() {
+	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")
+	registered := lambda.Register(context.Background(), api)
 	f, door, err := start(context.Background())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "besra: %v\n", err)
-		_ = lambda.ReportInit(context.Background(), os.Getenv("AWS_LAMBDA_RUNTIME_API"), err) // the log has it
+		_ = lambda.ReportInit(context.Background(), api, err) // the log has it
 		os.Exit(1)
 	}
-	runtimeapi.StartWithOptions(door, runtimeapi.WithEnableSIGTERM(func() {
-		go func() {
-			_ = f.Close() // the log has it
-			os.Exit(0)
-		}()
-		time.Sleep(farewell)
+	if err := registered(); err != nil {
+		fmt.Fprintf(os.Stderr, "besra: no SIGTERM will come, and what was counted last is lost: %v\n", err)
+	}
+	go endWith(f)
+	runtimeapi.StartHandler(door)
+}
+
+// endWith waits for SIGTERM, and ends in time.
+func endWith(f *app.Function) {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	go func() {
+		_ = f.Close() // the log has it
 		os.Exit(0)
-	}))
+	}()
+	time.Sleep(farewell)
+	os.Exit(0)
 }
 
 // farewell is how long ending may take: after 500 ms Lambda ends the process,

@@ -118,8 +118,10 @@ func (a *App) wire(b Backends, paths []string) error {
 	if err := a.serve(); err != nil {
 		return err
 	}
-	if err := a.openShared(b.Shared); err != nil {
-		return err
+	if !a.function { // which has begun with it
+		if err := a.openShared(b.Shared); err != nil {
+			return err
+		}
 	}
 	if err := a.openAccess(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,8 +34,16 @@ func NewFunction(ctx context.Context, c Config, b Backends, paths []string, log 
 	case len(c.Shadow) > 0:
 		return nil, errors.New("shadow: a challenger scores after its champion, when a function is frozen; canary a version by the alias's weights")
 	}
-	a, err := assemble(&App{config: c, log: log, metrics: telemetry.New(b.Build), function: true}, b, paths)
+	a := &App{config: c, log: log, metrics: telemetry.New(b.Build), function: true}
+	leave, err := a.beginShared(ctx, b.Shared)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := assemble(a, b, paths); err != nil {
+		leave()
+		if a.shared != nil {
+			a.shared.Close()
+		}
 		return nil, err
 	}
 	if a.shared == nil {
@@ -42,12 +51,31 @@ func NewFunction(ctx context.Context, c Config, b Backends, paths []string, log 
 			"marked degraded, and a repeat is scored anew", "setting", "valkey.address")
 	}
 	stop, failed := a.beside(ctx, nil)
+	f := &Function{a: a, now: time.Now, stop: func() error {
+		err := stop()
+		leave()
+		return err
+	}}
 	select {
 	case err := <-failed:
-		return nil, errors.Join(err, stop(), a.close())
+		return nil, errors.Join(err, f.Close())
 	default:
+		return f, nil
 	}
-	return &Function{a: a, stop: stop, now: time.Now}, nil
+}
+
+// beginShared opens the store that processes share, and has it connect while models are read. leave ends that.
+func (a *App) beginShared(ctx context.Context, kind SharedStore) (leave func(), err error) {
+	if err := a.openShared(kind); err != nil || a.shared == nil {
+		return func() {}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var team sync.WaitGroup
+	team.Go(func() { a.shared.Run(ctx) })
+	return func() {
+		cancel()
+		team.Wait()
+	}, nil
 }
 
 // Handler answers requests. Who asks is in their context, where the platform knows it (identity.NewContext).

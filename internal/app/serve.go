@@ -82,7 +82,7 @@ func (a *App) beside(ctx context.Context, admins net.Listener) (stop func() erro
 	if a.history.Journal == nil && a.shared == nil && !a.function {
 		a.log.Info("what is remembered is in memory only; state.dir makes it durable")
 	}
-	if a.shared != nil {
+	if a.shared != nil && !a.function {
 		team.Go(func() { a.shared.Run(ctx) })
 	}
 	if a.function {
