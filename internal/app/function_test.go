@@ -289,3 +289,20 @@ func TestTheEntityKeyIsTakenFromTheEnvironment(t *testing.T) {
 		t.Errorf("%x, from a file %x, %v", one, other, err)
 	}
 }
+
+// What a cold start waits for: the demo's model is read, compiled and proven, and the service wired.
+func BenchmarkNewFunction(b *testing.B) {
+	backends := testBackends()
+	b.ReportAllocs()
+	for b.Loop() {
+		f, err := NewFunction(b.Context(), Defaults(), backends, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := f.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}

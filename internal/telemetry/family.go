@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -57,13 +56,13 @@ type reader interface {
 
 type instrument interface{ read(*Series) }
 
-// family makes and keeps the series of one metric. The map is replaced, never written, so that looking up
-// a series that is there takes no lock and allocates nothing.
+// family makes and keeps the series of one metric. Whoever counts holds a series; it is looked up when a model, a route or a
+// key is new.
 type family[T instrument] struct {
 	about  Family // without series
 	make   func() T
-	mu     sync.Mutex // held to replace series
-	series atomic.Pointer[map[key]T]
+	mu     sync.RWMutex
+	series map[key]T
 }
 
 const (
@@ -97,48 +96,41 @@ func clean(v string) string {
 }
 
 func newFamily[T instrument](d definition, make func() T) *family[T] {
-	f := &family[T]{about: Family{Name: d.name, Help: d.help, Kind: d.kind, Labels: d.labels}, make: make}
-	f.series.Store(&map[key]T{})
-	return f
+	return &family[T]{
+		about: Family{Name: d.name, Help: d.help, Kind: d.kind, Labels: d.labels}, make: make, series: map[key]T{},
+	}
 }
 
 // with returns the series of these label values, made if need be.
 func (f *family[T]) with(values ...string) T {
 	k := keyOf(values...)
-	if series, ok := (*f.series.Load())[k]; ok {
+	f.mu.RLock()
+	series, ok := f.series[k]
+	f.mu.RUnlock()
+	if ok {
 		return series
 	}
 	return f.withAll([]key{k})[0]
 }
 
-// withAll returns the series of all keys, replacing the map at most once.
+// withAll returns the series of all keys, made if need be.
 func (f *family[T]) withAll(keys []key) []T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var (
-		bound  = make([]T, len(keys))
-		series = *f.series.Load()
-		copied = false
-	)
+	all := make([]T, len(keys))
 	for i, k := range keys {
-		s, ok := series[k]
-		if !ok && len(series) >= maxSeries {
+		s, ok := f.series[k]
+		if !ok && len(f.series) >= maxSeries {
 			k = f.other()
-			s, ok = series[k]
+			s, ok = f.series[k]
 		}
 		if !ok {
-			if !copied {
-				series, copied = maps.Clone(series), true
-			}
 			s = f.make()
-			series[k] = s
+			f.series[k] = s
 		}
-		bound[i] = s
+		all[i] = s
 	}
-	if copied {
-		f.series.Store(&series)
-	}
-	return bound
+	return all
 }
 
 func (f *family[T]) other() key {
@@ -152,9 +144,7 @@ func (f *family[T]) other() key {
 func (f *family[T]) drop(values ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	series := maps.Clone(*f.series.Load())
-	delete(series, keyOf(values...))
-	f.series.Store(&series)
+	delete(f.series, keyOf(values...))
 }
 
 // dropAll drops the series whose first label values these are.
@@ -162,15 +152,15 @@ func (f *family[T]) dropAll(values ...string) {
 	first := keyOf(values...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	series := maps.Clone(*f.series.Load())
-	maps.DeleteFunc(series, func(k key, _ T) bool { return slices.Equal(k[:len(values)], first[:len(values)]) })
-	f.series.Store(&series)
+	maps.DeleteFunc(f.series, func(k key, _ T) bool { return slices.Equal(k[:len(values)], first[:len(values)]) })
 }
 
 func (f *family[T]) name() string { return f.about.Name }
 
 func (f *family[T]) read() Family {
-	series := *f.series.Load()
+	f.mu.RLock()
+	series := maps.Clone(f.series)
+	f.mu.RUnlock()
 	keys := slices.SortedFunc(maps.Keys(series), func(a, b key) int { return slices.Compare(a[:], b[:]) })
 	out := f.about
 	out.Series = make([]Series, len(keys))
