@@ -39,7 +39,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "besra: no SIGTERM will come, and what was counted last is lost: %v\n", err)
 	}
 	go endWith(f)
-	runtimeapi.StartHandler(door)
+	runtimeapi.StartWithOptions(door)
 }
 
 // endWith waits for SIGTERM, and ends in time.

@@ -122,7 +122,7 @@ func TestATemporaryDirectoryThatIsFull(t *testing.T) {
 		t.Fatalf("no small file system can be mounted: %s", out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil { //nolint:noctx // it ends the test
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Errorf("%s", out)
 		}
 	})
