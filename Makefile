@@ -161,13 +161,14 @@ screenshots: ## take the dashboard's screenshots for the documents, after five m
 	@BESRA_SCREENSHOTS=$(CURDIR)/docs/img GO=$(GO) PYTHON=$(PYTHON) .ci/clients 'TestScreenshots$$'
 
 .PHONY: bench bench-builds
-bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows, sharing, admission, telemetry, overload (docs/benchmarks.md)
+bench: ## the contests: engine beside XGBoost, server beside net/http, events beside rows, sharing, admission, telemetry, cold starts, overload (docs/benchmarks.md)
 	bench/engine.sh
 	bench/server.sh
 	bench/events.sh
 	bench/shared.sh
 	bench/admission.sh
 	bench/telemetry.sh
+	bench/cold.sh
 	bench/overload.sh
 	bench/overload.sh -server besra -random -greedy=false
 .PHONY: pgo
