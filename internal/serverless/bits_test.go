@@ -146,3 +146,31 @@ func TestHistoryAndReplayHoldAcrossEnvironmentsThatComeFreezeAndDie(t *testing.T
 	}
 	t.Logf("%d cold starts were seen, %d environments killed, %d requests failed and were repeated", cold, killed.Load(), failures)
 }
+
+func TestSeveralRequestsAtOnceInOneEnvironment(t *testing.T) {
+	t.Parallel()
+	const shops, each = 8, 60
+	f := start(t, "http-api", func(o *lambdasim.Options) { o.Concurrency = shops }, "BESRA_VALKEY_ADDRESS="+valkeytest.Start(t).Addr(), entityKey)
+	f.post("/v1/score", payments(shops, 1)[0]) // the environment is there before others are wanted
+	answers := make([][]string, shops)
+	var team sync.WaitGroup
+	for shop := range shops {
+		team.Go(func() {
+			for _, p := range payments(shop, each) {
+				answers[shop] = append(answers[shop], f.post("/v1/score", p).Body)
+			}
+		})
+	}
+	team.Wait()
+	if s := f.Status(); s.Most != 1 {
+		t.Errorf("there were %d environments: that proves little", s.Most)
+	}
+	server := serve(t)
+	for shop := range shops {
+		for i, p := range payments(shop, each) {
+			if want := server.Post("/v1/score", p); answers[shop][i] != string(want.Body) {
+				t.Errorf("payment %d of shop %d: got %s, a server says %s", i, shop, answers[shop][i], want.Body)
+			}
+		}
+	}
+}

@@ -16,6 +16,10 @@ func models() board {
 				table("Loaded", "dateTimeAsIso", "When a version was loaded, first by any process.",
 					q("", `min by (model, version) (besra_model_loaded_timestamp_seconds{`+of+`}) * 1000`)),
 				graph("Changes of the policy", "none", "In the hour before.", q("{{result}}", `sum by (result) (increase(besra_policy_reloads_total{@}[1h]))`)),
+				graph("A bucket of models", "none", "Looks, versions that could not be fetched, and requests that were made again, in the hour before.",
+					q("looks, {{result}}", `sum by (result) (increase(besra_mirror_looks_total{@}[1h]))`),
+					q("not fetched", `sum(increase(besra_mirror_failures_total{@}[1h]))`), q("made again", `sum(increase(besra_mirror_retries_total{@}[1h]))`)),
+				graph("Fetched from it", "Bps", "", q("", `sum(rate(besra_mirror_fetched_bytes_total{@}[$__rate_interval]))`)),
 				graph("Changes by operators", "none", "In the hour before.", q("", `sum(increase(besra_admin_actions_total{@}[1h]))`)),
 			}},
 			{"Decisions and scores", []panel{
