@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,14 +18,14 @@ import (
 )
 
 // newFunction makes a function of the demo, which ends with the test.
-func newFunction(t *testing.T, change func(*Config)) (*Function, *syncBuffer) {
+func newFunction(t *testing.T, change func(*Config)) (*Function, *lockedBuffer) {
 	t.Helper()
 	c := Defaults()
 	c.Limits.Concurrency = "off"
 	if change != nil {
 		change(&c)
 	}
-	var logged syncBuffer
+	var logged lockedBuffer
 	f, err := NewFunction(t.Context(), c, testBackends(), nil, slog.New(slog.NewJSONHandler(&logged, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -37,24 +36,6 @@ func newFunction(t *testing.T, change func(*Config)) (*Function, *syncBuffer) {
 		}
 	})
 	return f, &logged
-}
-
-// A syncBuffer is written and read by several goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // call has a function answer as the platform does, for who is known to it; nil: nobody.
