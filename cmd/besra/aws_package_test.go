@@ -38,6 +38,9 @@ func bootstraps(t testing.TB) string {
 
 // TestThePackageIsAFunction has the bootstrap of a package start in what it was unpacked to, and ask the platform for events.
 func TestThePackageIsAFunction(t *testing.T) {
+	if raceDetector {
+		t.Skip("packing takes a minute under the race detector, and shows it nothing that other tests do not")
+	}
 	arch := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	if runtime.GOOS != "linux" || arch == "" {
 		t.Skip("a function runs on Linux")
