@@ -3,13 +3,17 @@
 package serverless
 
 import (
+	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/besra-ml/besra/internal/besratest"
 	"github.com/besra-ml/besra/internal/mirror/s3/s3test"
 	"github.com/besra-ml/besra/internal/tools/lambdasim"
 )
@@ -111,17 +115,28 @@ func TestABucketThatBreaksTheRules(t *testing.T) {
 	})
 }
 
-func TestATemporaryDirectoryThatIsFull(t *testing.T) {
+func TestATemporaryDirectoryWithoutRoom(t *testing.T) {
 	t.Parallel()
+	t.Run("files may be no larger", func(t *testing.T) {
+		t.Parallel()
+		limited := filepath.Join(t.TempDir(), "bootstrap")
+		script := fmt.Sprintf("#!/bin/sh\nulimit -f 512 && exec %s\n", besratest.Bootstrap(t))
+		if err := os.WriteFile(limited, []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, fromBucket(t, filled(t), func(o *lambdasim.Options) { o.Bootstrap = limited }), "file too large")
+	})
 	dir := t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=256k", "besra-test", dir).CombinedOutput(); err != nil {
-		t.Logf("no small file system can be mounted (%s): internal/mirror has the same by other means", out)
+		t.Logf("besides, a full file system would be tried if one could be mounted: %s", out)
 		return
 	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("%s", out)
-		}
+	t.Run("the file system is full", func(t *testing.T) {
+		t.Cleanup(func() {
+			if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+				t.Errorf("%s", out)
+			}
+		})
+		refused(t, fromBucket(t, filled(t), func(o *lambdasim.Options) { o.TempDir = dir }), "no space left on device")
 	})
-	refused(t, fromBucket(t, filled(t), func(o *lambdasim.Options) { o.TempDir = dir }), "no space left on device")
 }
