@@ -24,7 +24,7 @@ import (
 var version string
 
 // backends lists what this binary links.
-func backends(c app.Config) app.Backends {
+func backends() app.Backends {
 	return app.Backends{
 		Exporter: func(*telemetry.Metrics) http.Handler { return nil }, // CloudWatch has them, by EMF
 		Shared:   shared{},

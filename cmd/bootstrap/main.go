@@ -85,8 +85,7 @@ func start(ctx context.Context) (*app.Function, *lambda.Door, error) {
 			return nil, nil, errors.New("there are no models: besra aws package puts bundles under models/, and the setting models.dir names another place")
 		}
 	}
-	c.Limits.Body = min(c.Limits.Body, lambda.MaxAnswer)
-	f, err := app.NewFunction(ctx, c, backends(c), nil, log)
+	f, err := app.NewFunction(ctx, c, backends(), nil, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -141,19 +141,6 @@ func (a *App) FlushDue(ctx context.Context) error {
 	return errors.Join(traces, metrics)
 }
 
-// Flush sends and writes all that is kept of traces and metrics, as before a process is ended. An error says what is still
-// kept.
-func (a *App) Flush(ctx context.Context) error {
-	var errs []error
-	if a.tracer != nil {
-		errs = append(errs, a.tracer.Flush(ctx))
-	}
-	if a.emitter != nil {
-		errs = append(errs, a.emitter.Flush(ctx))
-	}
-	return errors.Join(errs...)
-}
-
 // measure keeps what is told of the last minutes and hours up to date until ctx ends. It waits for no disk: what is
 // promised is looked at when one is sick.
 func (a *App) measure(ctx context.Context) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -99,7 +100,7 @@ func TestWhatIsTold(t *testing.T) {
 
 	score()
 	eventually(t, "the request is told of", func() bool { return a.metrics.Traces.Kept.Value() == 1 })
-	if err := a.Flush(t.Context()); err != nil {
+	if err := errors.Join(a.tracer.Flush(t.Context()), a.emitter.Flush(t.Context())); err != nil {
 		t.Error(err)
 	}
 	if sent := a.metrics.Traces.Sent.Value(); sent != 1 || posts.Load() != 1 || keyed.Load() != 1 {
@@ -182,7 +183,7 @@ func TestWhatIsDue(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { _ = a.FlushDue(t.Context()) }); n != 0 {
 		t.Errorf("where nothing is due: %v allocations", n)
 	}
-	if err := a.Flush(t.Context()); err != nil || lines() != 3 {
+	if err := a.emitter.Flush(t.Context()); err != nil || lines() != 3 {
 		t.Errorf("in the end: %d lines, %v", lines(), err)
 	}
 }

@@ -38,8 +38,8 @@ func (a *answer) reset() {
 	a.body.Reset()
 }
 
-// MaxAnswer is the most that Lambda takes of an answer, in bytes: 6 MB and a little, as its quotas have it.
-const MaxAnswer = 6<<20 + 100
+// maxAnswer is the most that Lambda takes of an answer, in bytes: 6 MB and a little, as its quotas have it.
+const maxAnswer = 6<<20 + 100
 
 // most is how large an answer may be, in bytes: a load balancer takes less of it than Lambda does,
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html.
@@ -47,7 +47,7 @@ func (k Kind) most() int {
 	if k == ALB {
 		return 1 << 20
 	}
-	return MaxAnswer
+	return maxAnswer
 }
 
 // tooLarge replaces an answer that would be lost.

@@ -20,9 +20,6 @@ const (
 
 var kindNames = [...]string{"http-api", "rest-api", "function-url", "alb", "direct"}
 
-// KindNames returns the names of all kinds.
-func KindNames() []string { return kindNames[:] }
-
 // ParseKind returns the kind of that name.
 func ParseKind(name string) (Kind, error) {
 	for i, n := range kindNames {

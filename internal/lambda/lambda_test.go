@@ -501,13 +501,13 @@ func TestAnAnswerThatLambdaWouldNotTakeIsReplaced(t *testing.T) {
 	for _, c := range []struct {
 		size int
 		fits bool
-	}{{MaxAnswer - 200, true}, {MaxAnswer, false}, {3 * MaxAnswer, false}} {
+	}{{maxAnswer - 200, true}, {maxAnswer, false}, {3 * maxAnswer, false}} {
 		d, _ := door(t, HTTPAPI, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Request-Id", "r-1")
 			_, _ = w.Write(bytes.Repeat([]byte("x"), c.size))
 		})
 		out, err := d.Invoke(t.Context(), payload(t, httpEvent()))
-		if err != nil || len(out) > MaxAnswer {
+		if err != nil || len(out) > maxAnswer {
 			t.Fatalf("%d bytes: %v", len(out), err)
 		}
 		var got events.APIGatewayV2HTTPResponse
@@ -591,13 +591,13 @@ func FuzzInvoke(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for kind := range KindNames() {
+		for kind := range kindNames {
 			f.Add(byte(kind), b)
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind byte, payload []byte) {
 		d := New(Options{
-			Kind: Kind(int(kind) % len(KindNames())), Issuers: auth.NewIssuers(nil),
+			Kind: Kind(int(kind) % len(kindNames)), Issuers: auth.NewIssuers(nil),
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == "" || !strings.HasPrefix(r.URL.Path, "/") || r.Body == nil {
 					t.Errorf("%q %q", r.Method, r.URL.Path)
