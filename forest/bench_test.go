@@ -127,40 +127,40 @@ func BenchmarkShapes(b *testing.B) {
 		{"sklearn-100x1700-vectors", func(r *rand.Rand) *Forest { return untilPure(r, 100, 1700, 3) }},
 		{"sklearn-100x12000", func(r *rand.Rand) *Forest { return untilPure(r, 100, 12000, 1) }},
 	} {
-		r := rand.New(rand.NewPCG(13, 13))
-		f := c.f(r)
-		compiled, err := Compile(f)
-		if err != nil {
-			b.Fatal(err)
-		}
-		rows := make([]float64, 2000*f.Features)
-		for i := range rows {
-			if rows[i] = r.Float64(); r.IntN(33) == 0 {
-				rows[i] = math.NaN()
+		b.Run(c.name, func(b *testing.B) {
+			f := c.f(rand.New(rand.NewPCG(13, 13)))
+			e, err := Compile(f)
+			if err != nil {
+				b.Fatal(err)
 			}
+			benchmarkKernel(b, "fastest", e)
+			benchmarkKernel(b, "portable", newEvaluator(f, assemble(f, kernels{symmetric: true})))
+			benchmarkKernel(b, "lockstep", newEvaluator(f, assemble(f, kernels{})))
+		})
+	}
+}
+
+func benchmarkKernel(b *testing.B, name string, e *Evaluator) {
+	b.Helper()
+	f, r := e.forest, rand.New(rand.NewPCG(14, 14))
+	rows := make([]float64, 2000*f.Features)
+	for i := range rows {
+		if rows[i] = r.Float64(); r.IntN(33) == 0 {
+			rows[i] = math.NaN()
 		}
-		for _, k := range []struct {
-			name string
-			*Evaluator
-		}{
-			{"fastest", compiled},
-			{"portable", newEvaluator(f, assemble(f, kernels{symmetric: true}))},
-			{"lockstep", newEvaluator(f, assemble(f, kernels{}))},
-		} {
-			for _, n := range []int{1, 64} {
-				b.Run(fmt.Sprintf("%s/%s/rows=%d", c.name, k.name, n), func(b *testing.B) {
-					dst := make([]float64, n*f.Outputs)
-					i := 0
-					for b.Loop() {
-						Margin(k.Evaluator, dst, rows[i*f.Features:(i+n)*f.Features], 0, f.NumRounds())
-						if i += n; i+n > 2000 {
-							i = 0
-						}
-					}
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/row")
-				})
+	}
+	for _, n := range []int{1, 64} {
+		b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
+			dst := make([]float64, n*f.Outputs)
+			i := 0
+			for b.Loop() {
+				Margin(e, dst, rows[i*f.Features:(i+n)*f.Features], 0, f.NumRounds())
+				if i += n; i+n > 2000 {
+					i = 0
+				}
 			}
-		}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/row")
+		})
 	}
 }
 

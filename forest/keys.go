@@ -83,7 +83,7 @@ func slotOf(n *Node) int {
 
 // fillKeys writes the keys of one row: stride slots a column, then the slot of the leaves.
 func fillKeys[T float32 | float64](p *program, keys []int64, row []T) {
-	if p.narrow && p.stride == 2 {
+	if p.narrow && p.stride == 2 && p.cuts == nil {
 		fillPairs(keys, row, float32(p.sentinel))
 	} else {
 		fillSlots(p, keys, row)
@@ -112,14 +112,18 @@ func fillSlots[T float32 | float64](p *program, keys []int64, row []T) {
 		if p.input == Float32 {
 			x = float64(float32(v))
 		}
-		k := key64(x)
-		if p.narrow {
+		k, zero := key64(x), int64(0)
+		switch {
+		case p.cuts != nil:
+			k = int64(rank(p.cuts[i], k)) << narrowShift
+			zero = int64(rank(p.cuts[i], 0)) << narrowShift
+		case p.narrow:
 			k = key32(float32(x)) << narrowShift
 		}
 		slots := [slotCount]int64{k, k, k, k, k}
 		absent := x != x || x == p.sentinel
 		if absent {
-			slots[slotHigh], slots[slotLow], slots[slotZero] = keyHighest, keyLowest, 0
+			slots[slotHigh], slots[slotLow], slots[slotZero] = keyHighest, keyLowest, zero
 		}
 		if absent || math.Abs(x) <= ZeroLimit {
 			slots[slotZeroHigh], slots[slotZeroLow] = keyHighest, keyLowest

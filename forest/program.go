@@ -15,6 +15,9 @@ type program struct {
 	columns  int
 	needsRow bool // something is computed from the row itself, not from its keys
 
+	cuts [][]int64 // where float64 keys become narrow: the thresholds of each column, whose ranks are the keys
+	deep bool      // narrow nodes count their children from themselves
+
 	windows  []treeWindow
 	outcomes outcomes
 	rows     rowKernel // in place of the windows, where one can take the forest
@@ -64,6 +67,9 @@ type treeWindow struct {
 	large  []wideNode // wide nodes, likewise
 	groups []group
 	walked []uint8
+
+	roots []uint32 // of deep trees, in place of groups
+	deep  []uint8  // where their payloads go
 }
 
 // together is how many trees are walked at once.
@@ -107,11 +113,13 @@ func assemble(f *Forest, have kernels) *program {
 	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
 	}
-	p.narrow = p.narrow && f.largestWindow() < narrowNodes
 	p.addValues(f)
-	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
-	for w := range p.windows {
-		p.windows[w] = p.assembleWindow(f, w)
+	p.rankColumns(f)
+	p.deep = p.narrow && (f.largestWindow() >= narrowNodes || f.isDeep())
+	if !p.assembleWindows(f) {
+		p.narrow, p.deep, p.cuts = p.narrow && f.largestWindow() < narrowNodes, false, nil
+		p.narrow = p.narrow && p.input == Float32
+		p.assembleWindows(f)
 	}
 	return p
 }
@@ -141,8 +149,34 @@ func (f *Forest) anyNode(is func(*Node) bool) bool {
 	return false
 }
 
+// assembleWindows lays out all trees. It reports false when one is out of the reach of deep nodes.
+func (p *program) assembleWindows(f *Forest) bool {
+	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
+	for w := range p.windows {
+		win, ok := p.assembleWindow(f, w)
+		if !ok {
+			return false
+		}
+		p.windows[w] = win
+	}
+	return true
+}
+
+// deepTree is how many levels make a tree deep.
+const deepTree = 16
+
+// isDeep reports whether walks end so far apart that they had better not wait for each other.
+func (f *Forest) isDeep() bool {
+	levelsOfAll := 0
+	for i := range f.Trees {
+		_, depth := levels(f.Trees[i].Nodes)
+		levelsOfAll += int(depth)
+	}
+	return levelsOfAll > deepTree*len(f.Trees)
+}
+
 // assembleWindow lays out the trees of window w.
-func (p *program) assembleWindow(f *Forest, w int) treeWindow {
+func (p *program) assembleWindow(f *Forest, w int) (treeWindow, bool) {
 	type placed struct {
 		root, depth uint32
 		lane        uint8
@@ -158,6 +192,14 @@ func (p *program) assembleWindow(f *Forest, w int) treeWindow {
 			continue
 		}
 		order, depth := levels(t.Nodes)
+		if p.deep {
+			root, ok := p.placeDeep(&win, f, i, order)
+			if !ok {
+				return win, false
+			}
+			win.roots, win.deep = append(win.roots, root), append(win.deep, lane)
+			continue
+		}
 		trees = append(trees, placed{p.place(&win, f, i, order), depth, lane})
 	}
 	slices.SortStableFunc(trees, func(a, b placed) int { return int(a.depth) - int(b.depth) })
@@ -174,7 +216,7 @@ func (p *program) assembleWindow(f *Forest, w int) treeWindow {
 		win.groups = append(win.groups, g)
 		trees = trees[n:]
 	}
-	return win
+	return win, true
 }
 
 // levels returns the nodes that the root reaches, level by level, siblings side by side, and the number of
@@ -328,16 +370,59 @@ func (p *program) addSplit(win *treeWindow, f *Forest, n *Node, first int) {
 
 // compare returns what a split becomes: left is where the key in that slot is below key.
 func (p *program) compare(f *Forest, n *Node) (key int64, slot int) {
-	width := Float64
-	if p.narrow {
-		width = Float32
-	}
-	switch slot = int(n.Feature)*p.stride + slotOf(n); n.Op {
-	case Less, GreaterEqual:
-		return keyAtLeast(n.Value, width), slot
-	case LessEqual, Greater:
-		return keyAbove(n.Value, width), slot
-	default:
+	if n.Op >= Equal {
 		return 0, p.leafSlot() + 1 + p.outcomes.slots[p.outcomes.of(f, n)]
 	}
+	width := Float64
+	if p.narrow && p.cuts == nil {
+		width = Float32
+	}
+	key = keyOf(n, width)
+	if p.cuts != nil {
+		at, _ := slices.BinarySearch(p.cuts[n.Feature], key)
+		key = int64(at) + 1
+	}
+	return key, int(n.Feature)*p.stride + slotOf(n)
+}
+
+// keyOf returns the key of an ordering split: what is below it goes to the child below.
+func keyOf(n *Node, width Width) int64 {
+	if n.Op == Less || n.Op == GreaterEqual {
+		return keyAtLeast(n.Value, width)
+	}
+	return keyAbove(n.Value, width)
+}
+
+// rankColumns makes float64 keys narrow ones, by their rank among the thresholds of their column.
+func (p *program) rankColumns(f *Forest) {
+	if f.Input != Float64 || p.keys() > narrowSlots {
+		return
+	}
+	cuts := make([][]int64, f.Features)
+	f.anyNode(func(n *Node) bool {
+		if n.Op < Equal {
+			cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+		}
+		return false
+	})
+	each(len(cuts), func(x int) {
+		slices.Sort(cuts[x])
+		cuts[x] = slices.Clip(slices.Compact(cuts[x]))
+	})
+	p.narrow, p.cuts = true, cuts
+}
+
+// rank returns how many of the cuts are not above key.
+func rank(cuts []int64, key int64) int {
+	at := 0
+	for n := len(cuts); n > 0; {
+		half := (n + 1) / 2
+		right := 0
+		if cuts[at+half-1] <= key {
+			right = 1
+		}
+		at += half & -right // no branch
+		n -= half
+	}
+	return at
 }
