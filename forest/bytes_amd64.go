@@ -52,10 +52,10 @@ func maskSum32(trees *byteBlock, leaves *[64]uint32, n int, row *rankRow, sum fl
 func maskSum64(trees *byteBlock, leaves *[64]float64, n int, row *rankRow, sum float64) float64
 
 //go:noescape
-func sieveWalk(trees *sieveTree, wide *uint64, leaves *[64]uint32, n int, row *rankRow, payloads *uint32)
+func sieveWalk(trees *sieveTree, leaves *[64]uint32, n int, row *rankRow, payloads *uint32)
 
 //go:noescape
-func sieveSum32(trees *sieveTree, wide *uint64, leaves *[64]uint32, n int, row *rankRow, sum float32) float32
+func sieveSum32(trees *sieveTree, leaves *[64]uint32, n int, row *rankRow, sum float32) float32
 
 //go:noescape
-func sieveSum64(trees *sieveTree, wide *uint64, leaves *[64]float64, n int, row *rankRow, sum float64) float64
+func sieveSum64(trees *sieveTree, leaves *[64]float64, n int, row *rankRow, sum float64) float64

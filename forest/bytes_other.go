@@ -89,33 +89,32 @@ func maskSum64(trees *byteBlock, leaves *[64]float64, n int, row *rankRow, sum f
 	return sum
 }
 
-// leaf returns the number of the leaf that a row reaches.
-func (t *sieveTree) leaf(wide uint64, row *rankRow) int {
-	gone := t.decide(row) ^ t.flip
-	for j, rest := 0, wide; rest != 0; j, rest = j+1, rest&(rest-1) {
-		if gone&(rest&-rest) != 0 {
-			gone |= t.gone[j]
-		}
+// leaf returns the place of the leaf that a row reaches.
+func (t *sieveTree) leaf(row *rankRow) int {
+	away := t.decide(row) ^ t.flip
+	left := ^away
+	for i, runs := range t.runs {
+		left &= (runs + away&t.starts[i]) | ^runs
 	}
-	return bits.TrailingZeros64(^gone) % 64
+	return bits.LeadingZeros64(left) % 64
 }
 
-func sieveWalk(trees *sieveTree, wide *uint64, leaves *[64]uint32, n int, row *rankRow, payloads *uint32) {
+func sieveWalk(trees *sieveTree, leaves *[64]uint32, n int, row *rankRow, payloads *uint32) {
 	for i := range n {
-		unsafe.Slice(payloads, n)[i] = unsafe.Slice(leaves, n)[i][unsafe.Slice(trees, n)[i].leaf(unsafe.Slice(wide, n)[i], row)]
+		unsafe.Slice(payloads, n)[i] = unsafe.Slice(leaves, n)[i][unsafe.Slice(trees, n)[i].leaf(row)]
 	}
 }
 
-func sieveSum32(trees *sieveTree, wide *uint64, leaves *[64]uint32, n int, row *rankRow, sum float32) float32 {
+func sieveSum32(trees *sieveTree, leaves *[64]uint32, n int, row *rankRow, sum float32) float32 {
 	for i := range n {
-		sum += math.Float32frombits(unsafe.Slice(leaves, n)[i][unsafe.Slice(trees, n)[i].leaf(unsafe.Slice(wide, n)[i], row)])
+		sum += math.Float32frombits(unsafe.Slice(leaves, n)[i][unsafe.Slice(trees, n)[i].leaf(row)])
 	}
 	return sum
 }
 
-func sieveSum64(trees *sieveTree, wide *uint64, leaves *[64]float64, n int, row *rankRow, sum float64) float64 {
+func sieveSum64(trees *sieveTree, leaves *[64]float64, n int, row *rankRow, sum float64) float64 {
 	for i := range n {
-		sum += unsafe.Slice(leaves, n)[i][unsafe.Slice(trees, n)[i].leaf(unsafe.Slice(wide, n)[i], row)]
+		sum += unsafe.Slice(leaves, n)[i][unsafe.Slice(trees, n)[i].leaf(row)]
 	}
 	return sum
 }
