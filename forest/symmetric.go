@@ -3,6 +3,7 @@ package forest
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 )
 
 // The symmetric kernel takes trees whose splits are the same all along a level, as CatBoost grows them: as many
@@ -156,15 +157,25 @@ func (s *symmetric) load(c *scratch) {
 	}
 }
 
-func decideKeys(ds *[64]decision, keys []int64) (word uint64) {
-	for i := range ds {
-		bit := uint64(0)
-		if keys[ds[i].slot] >= ds[i].key {
-			bit = 1
-		}
-		word |= bit << i
+// decideKeys makes sixty-four decisions, eight in one piece.
+func decideKeys(all *[64]decision, keys []int64) (word uint64) {
+	k := unsafe.Pointer(&keys[0])
+	for i := 0; i < 64; i += 8 {
+		d := (*[8]decision)(all[i:])
+		eight := d[0].bit(k) | d[1].bit(k)<<1 | d[2].bit(k)<<2 | d[3].bit(k)<<3 |
+			d[4].bit(k)<<4 | d[5].bit(k)<<5 | d[6].bit(k)<<6 | d[7].bit(k)<<7
+		word |= eight << i
 	}
 	return word
+}
+
+// bit makes a decision. Its slot was checked when the forest was laid out.
+func (d *decision) bit(keys unsafe.Pointer) uint64 {
+	bit := uint64(0)
+	if *(*int64)(unsafe.Add(keys, d.slot*8)) >= d.key {
+		bit = 1
+	}
+	return bit
 }
 
 // leaf returns the number of the tree's leaf among those of the forest.
