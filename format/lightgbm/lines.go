@@ -95,6 +95,9 @@ func (f field) count() int {
 	return n
 }
 
+// counts reports whether there are n words in a field.
+func (f field) counts(n int) bool { return bytes.Count(f.value, []byte(" "))+1 == n || f.count() == n }
+
 // values reads a field that is a list of n numbers. The first thing that is wrong is kept for close: until then what is
 // read may be used, as long as it is within the limits that were asked for.
 type values struct {
@@ -112,9 +115,9 @@ func (v *values) word() []byte {
 	for len(rest) > 0 && rest[0] == ' ' {
 		rest = rest[1:]
 	}
-	end := 0
-	for end < len(rest) && rest[end] != ' ' {
-		end++
+	end := bytes.IndexByte(rest, ' ')
+	if end < 0 {
+		end = len(rest)
 	}
 	v.value = rest[end:]
 	if end == 0 {
@@ -133,27 +136,43 @@ func (v *values) fail(format string, args ...any) {
 
 // int takes an integer from least to most; least when there is none.
 func (v *values) int(least, most int64) int64 {
-	word := v.word()
-	digits := word
-	if len(digits) > 1 && digits[0] == '-' {
-		digits = digits[1:]
+	text := v.value
+	for len(text) > 0 && text[0] == ' ' {
+		text = text[1:]
 	}
-	x := int64(0)
-	for _, c := range digits {
-		if c -= '0'; c > 9 {
-			v.fail("value %d is %.40q, which is no integer", v.i-1, word)
-			return least
-		}
-		x = min(10*x+int64(c), math.MaxInt64/20)
+	x, i := int64(0), 0
+	minus := len(text) > 0 && text[0] == '-'
+	if minus {
+		i = 1
 	}
-	if len(digits) < len(word) {
+	first := i
+	for i < len(text) && i < first+12 && text[i]-'0' <= 9 {
+		x = 10*x + int64(text[i]-'0')
+		i++
+	}
+	if minus {
 		x = -x
 	}
-	if x < least || x > most {
-		v.fail("value %d is %.40s, which is not from %d to %d", v.i-1, word, least, most)
+	if i == first || i < len(text) && text[i] != ' ' || x < least || x > most {
+		v.odd(least, most)
 		return least
 	}
+	v.value = text[i:]
+	v.i++
 	return x
+}
+
+// odd says what is wrong with the next value, which is not an integer from least to most.
+func (v *values) odd(least, most int64) {
+	i := v.i
+	word := v.word()
+	switch digits := bytes.TrimPrefix(word, []byte("-")); {
+	case len(word) == 0:
+	case len(digits) > 0 && len(bytes.Trim(digits, "0123456789")) == 0:
+		v.fail("value %d is %.40s, which is not from %d to %d", i, word, least, most)
+	default:
+		v.fail("value %d is %.40q, which is no integer", i, word)
+	}
 }
 
 // float takes a number, rounded correctly as LightGBM does. NaN is none.

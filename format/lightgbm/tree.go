@@ -223,9 +223,8 @@ func (t *treeText) checkLengths(leaves int) error {
 		if k == leafWeight || k == leafCount {
 			want = leaves
 		}
-		f := t.fields[k]
-		if n := f.count(); n != 0 && n != want {
-			return f.in(keyNames[k], fmt.Errorf("there are %d values, not %d", n, want))
+		if f := t.fields[k]; len(f.value) > 0 && !f.counts(want) {
+			return f.in(keyNames[k], fmt.Errorf("there are %d values, not %d", f.count(), want))
 		}
 	}
 	return nil
