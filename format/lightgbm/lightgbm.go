@@ -58,7 +58,6 @@ type reader struct {
 	lines
 	head header
 	forest.Forest
-	met  []bool // nodes of a tree that are somebody's child
 	tail tail
 }
 

@@ -48,6 +48,8 @@ var keyNames = [keyCount]string{
 type treeText struct {
 	*reader
 	fields [keyCount]field
+	met    []bool  // nodes that are somebody's child
+	stack  []int32 // nodes to look at
 }
 
 // readTrees takes all trees, up to the line that ends them.
@@ -259,7 +261,30 @@ func (t *treeText) splits(nodes []forest.Node, splits int) error {
 	for i := range splits {
 		nodes[i].Right = t.child(&src, splits)
 	}
-	return src.close()
+	if err := src.close(); err != nil {
+		return err
+	}
+	if n := t.reached(nodes); n < len(nodes) {
+		return src.in(src.key, fmt.Errorf("no way leads from the root to %d of %d splits and leaves", len(nodes)-n, len(nodes)))
+	}
+	return nil
+}
+
+// reached returns the number of nodes that can be reached from the root. No two splits share a child: there are no circles
+// on the way.
+func (t *treeText) reached(nodes []forest.Node) int {
+	n := 0
+	t.stack = append(t.stack[:0], 0)
+	for len(t.stack) > 0 {
+		last := len(t.stack) - 1
+		node := &nodes[t.stack[last]]
+		t.stack = t.stack[:last]
+		n++
+		if node.Feature != forest.Leaf {
+			t.stack = append(t.stack, node.Left, node.Right)
+		}
+	}
+	return n
 }
 
 // child takes a child's number, which is negative for leaves, and returns its place among the nodes. No two splits share
@@ -377,6 +402,9 @@ func (t *treeText) sets(n int) (int32, error) {
 		}
 		at = end
 		t.Sets = append(t.Sets, trimmed(bits))
+	}
+	if at < int64(total) {
+		bounds.fail("the last is %d, but cat_threshold has %d words", at, total)
 	}
 	if err := bounds.close(); err != nil {
 		return 0, err

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Remakes the LightGBM cases under testdata/lightgbm, the same bytes every time.
+# Remakes the LightGBM cases under testdata/lightgbm, and the damaged files made of them, the same bytes every time.
 #
 # usage: testdata/make/lightgbm.sh [PATTERN]     only cases whose folder's name matches, such as 'linear-*'
 #
@@ -39,3 +39,4 @@ done
 echo "lightgbm 4.7.0: answering"
 "$(environment 4.7.0)" $make/lgb/answer.py 4.7.0 "$models" testdata/lightgbm "$pattern"
 echo "testdata/lightgbm: $(ls testdata/lightgbm | wc -l) cases"
+[ "$pattern" != '*' ] || "$(environment 4.7.0)" $make/damage_lightgbm.py testdata
