@@ -154,6 +154,9 @@ func (l *Line) at(x []float64, plain float64) float64 {
 		if xi != xi {
 			return plain
 		}
+		if math.Abs(xi) <= ZeroLimit {
+			xi = 0
+		}
 		v += float64(c * xi)
 	}
 	return v
