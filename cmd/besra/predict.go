@@ -12,6 +12,7 @@ import (
 
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/rows"
 )
 
@@ -91,7 +92,7 @@ func (j *predictJob) run(ctx context.Context, e *environ) error {
 	}
 	counted := &countingReader{r: in}
 	defer follow(e, "rows", s.Rows.Load, counted, size, true)()
-	err = s.Run(ctx, e.stdout, counted)
+	err = s.Run(ctx, e.stdout, packed.NewReader(counted))
 	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted")
 	}

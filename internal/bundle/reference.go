@@ -10,6 +10,7 @@ import (
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/rows"
 	"github.com/besra-ml/besra/internal/strictyaml"
 )
@@ -72,7 +73,7 @@ func (r *Recipe) reference(bare *Bundle) ([]byte, error) {
 	}
 	defer f.Close()
 	// A file of training rows may have its labels beside them.
-	all, err := readRows(f, bare.Columns(), rows.Options{File: name, IgnoreExtra: !golden})
+	all, err := readRows(packed.NewReader(f), bare.Columns(), rows.Options{File: name, IgnoreExtra: !golden})
 	if err != nil {
 		return nil, err
 	}
