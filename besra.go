@@ -25,6 +25,12 @@ import (
 // ErrShape is returned, wrapped, when the lengths of rows and results do not match.
 var ErrShape = pipeline.ErrShape
 
+// ErrNoMargin is returned, wrapped, when margins are asked of a model that has values only ([Model.ValueOnly]).
+var ErrNoMargin = pipeline.ErrNoMargin
+
+// ErrWidth is returned, wrapped, for rows of float32 when the model's category codes need float64: CatBoost's pass 2^24.
+var ErrWidth = pipeline.ErrWidth
+
 // ErrFormat is returned, wrapped, for a file that is in none of the known formats.
 var ErrFormat = errors.New("not a model file that besra knows")
 
@@ -40,7 +46,7 @@ const (
 	Int      = pipeline.Int
 	Bool     = pipeline.Bool
 	Category = pipeline.Category // category codes, from 0
-	String   = pipeline.String   // names, which the column's dictionary turns into codes
+	String   = pipeline.String   // names, which the column turns into codes: Column.Code
 )
 
 // Options say what a model file leaves out. The zero value is right for files that leave nothing out.
@@ -156,7 +162,10 @@ func (m *Model) Columns() []Column { return m.p.Columns }
 // Labels returns the names of the outputs, nil when the file has none.
 func (m *Model) Labels() []string { return m.p.Labels }
 
-// Outputs returns the number of margins of a row.
+// ValueOnly reports whether the model has values and no margin, as those of ONNX files.
+func (m *Model) ValueOnly() bool { return m.p.ValueOnly }
+
+// Outputs returns the number of margins of a row; of a model that has none, the number of values.
 func (m *Model) Outputs() int { return m.p.Outputs() }
 
 // Values returns the number of values of a row. It is Outputs, but for a model that answers with a class,
@@ -178,7 +187,7 @@ func bits(w forest.Width) int {
 	return 64
 }
 
-// Trees returns the number of trees; 0 for a linear model.
+// Trees returns the number of trees; 0 for a model that is not one forest.
 func (m *Model) Trees() int {
 	if m.p.Forest == nil {
 		return 0
@@ -186,7 +195,7 @@ func (m *Model) Trees() int {
 	return m.p.Forest.Round(m.to) - m.p.Forest.Round(m.from)
 }
 
-// Iterations returns the number of boosting rounds; 0 for a linear model. A round grows a tree for each
+// Iterations returns the number of boosting rounds; 0 for a model that is not one forest. A round grows a tree for each
 // output, or several.
 func (m *Model) Iterations() int { return m.to - m.from }
 
@@ -208,7 +217,8 @@ func (m *Model) Range(from, to int) (*Model, error) {
 // rows holds n×len(m.Columns()) values, row-major; NaN is missing, string columns hold their codes
 // ([Column.Code]). dst has room for n×m.Outputs(); a longer one keeps its tail. The sum runs in the order
 // and width of the library that trained the model, so that the bits agree with its own; a float64 holds a
-// float32's bits exactly. It returns ErrShape when the lengths do not match.
+// float32's bits exactly. It returns ErrShape when the lengths do not match, ErrNoMargin when the model has
+// values only, and ErrWidth when rows have to be float64.
 func (m *Model) Margin(dst []float64, rows []float32) error {
 	return pipeline.Margin(m.p, dst, rows, m.from, m.to)
 }
@@ -246,7 +256,7 @@ func (m *Model) Apply(dst, margins []float64) error {
 // Leaf writes the leaf that each row reaches in each tree into dst, by the number that the library's own
 // leaf prediction gives it.
 //
-// rows is as for Margin; dst has room for n×m.Trees(). Linear models have no leaves: an error.
+// rows is as for Margin; dst has room for n×m.Trees(). Models that are not one forest have no leaves: an error.
 func (m *Model) Leaf(dst []int32, rows []float32) error {
 	return pipeline.Leaves(m.p, dst, rows, m.from, m.to)
 }

@@ -17,4 +17,8 @@ func TestPredictingAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _ = Predict(p, dst, rows[:2], 0, 2) }); n != 0 {
 		t.Errorf("%v allocations for a class", n)
 	}
+	p = compiled(t, staging())
+	if n := testing.AllocsPerRun(100, func() { _ = Predict(p, dst, rows, 0, 2) }); n != 0 {
+		t.Errorf("%v allocations with steps", n)
+	}
 }

@@ -14,7 +14,7 @@ const (
 	Int           // whole numbers; the trees see them as any other number
 	Bool          // 0 or 1
 	Category      // category codes, from 0
-	String        // names, which a dictionary turns into category codes
+	String        // names, which have category codes: by a dictionary, or by a hash
 	typeCount
 )
 
@@ -43,8 +43,9 @@ type Column struct {
 	Name string
 	Type Type
 
-	names []string       // a String column's dictionary, by code
-	codes map[string]int // its inverse
+	names []string             // a String column's dictionary, by code
+	codes map[string]int       // its inverse
+	hash  func(string) float64 // in place of a dictionary
 }
 
 // StringColumn returns a column whose dictionary gives names[i] the code i.
@@ -59,12 +60,32 @@ func StringColumn(name string, names []string) (Column, error) {
 	return c, nil
 }
 
-// Dictionary returns the names that a String column knows, in the order of their codes; nil for others.
+// HashedColumn returns a String column in which every name has a code, which hash computes: an exact integer.
+func HashedColumn(name string, hash func(string) float64) Column {
+	return Column{Name: name, Type: String, hash: hash}
+}
+
+// Hashed reports whether every name has a code in this String column, the empty one too.
+func (c Column) Hashed() bool { return c.hash != nil }
+
+// Absent returns what stands for a value that is not there: NaN, or the code of the empty string in a hashed column,
+// whose library knows no missing category.
+func (c Column) Absent() float64 {
+	if c.hash != nil {
+		return c.hash("")
+	}
+	return math.NaN()
+}
+
+// Dictionary returns the names that a String column knows, in the order of their codes; nil for hashed ones and others.
 // The caller must not change it.
 func (c Column) Dictionary() []string { return c.names }
 
 // Code returns the category code of name, an exact integer; NaN, which is missing, when it has none.
 func (c Column) Code(name string) float64 {
+	if c.hash != nil {
+		return c.hash(name)
+	}
 	i, ok := c.codes[name]
 	if !ok {
 		return math.NaN()
@@ -88,8 +109,8 @@ func validateColumns(cs []Column) error {
 		if c.Type >= typeCount {
 			return fmt.Errorf("column %q has the unknown type %d", c.Name, c.Type)
 		}
-		if (c.Type == String) != (c.codes != nil) {
-			return fmt.Errorf("column %q: string columns, and no others, have a dictionary", c.Name)
+		if (c.Type == String) != (c.codes != nil || c.hash != nil) {
+			return fmt.Errorf("column %q: string columns, and no others, have a dictionary or a hash", c.Name)
 		}
 	}
 	return nil

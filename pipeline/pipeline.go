@@ -7,33 +7,52 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"sync"
+	"unsafe"
 
 	"github.com/besra-ml/besra/forest"
 	"github.com/besra-ml/besra/linear"
 )
 
-// ErrShape is returned when the lengths of rows and results do not match.
-var ErrShape = errors.New("shape")
+// What is returned, wrapped, for a call that the model has no answer to.
+var (
+	ErrShape    = errors.New("shape")                                                  // the lengths of rows and results do not match
+	ErrNoMargin = errors.New("the model has values and no margin")                     // see Spec.ValueOnly
+	ErrWidth    = errors.New("rows of float32 cannot hold the model's category codes") // see Spec.Float64Rows
+)
 
-// A Spec is a model as its file tells it. Exactly one of Forest and Linear is set.
+// A Spec is a model as its file tells it: columns, steps, a forest or a linear model, and a link. Where steps are all
+// there is, Results are its values.
 type Spec struct {
 	Format    string // "xgboost"
 	Trainer   string // version of the library that wrote the file, "" when it does not say
 	Objective string // the file's own word for it
 	Columns   []Column
-	Steps     []Step // what is done to a row before the trees see it; only ONNX has them
 	Forest    *forest.Forest
 	Linear    *linear.Linear
 	Link      Link
 	Labels    []string // names of the outputs, where the file has them
 	Best      int      // best iteration, where the file records one; else -1
 	Notes     []string // what a user should know about this file, one sentence each
+
+	Steps   []Step       // what is computed from a row before the forest or the linear model sees it
+	Inputs  []int32      // behind steps: the slots that the model reads, as its features; nil: the columns
+	Results []int32      // without a forest and a linear model: the slots that are the values
+	Rows    forest.Width // before steps: what numbers in a row are rounded to
+	Numbers forest.Width // of Results: their width
+
+	ValueOnly   bool // the model has values and no margin
+	Float64Rows bool // codes of strings pass 2^24, so that rows of float32 cannot hold them
+
+	sentinel *float64 // before steps: a value in a row that is missing
 }
 
 // A Pipeline is a checked [Spec] that predicts. It is immutable and may be used from many goroutines.
 type Pipeline struct {
 	Spec
-	eval *forest.Evaluator
+	eval    *forest.Evaluator
+	slots   int       // of a row, columns and all that steps append
+	scratch sync.Pool // *staged
 }
 
 // Compile checks s and makes it ready to predict.
@@ -41,25 +60,30 @@ func Compile(s Spec) (*Pipeline, error) {
 	if err := validateColumns(s.Columns); err != nil {
 		return nil, err
 	}
-	if len(s.Steps) > 0 {
-		return nil, fmt.Errorf("step %q is not supported", s.Steps[0].Name)
-	}
 	p := &Pipeline{Spec: s}
+	features := len(s.Columns)
+	if p.staged() {
+		if err := p.checkSteps(); err != nil {
+			return nil, err
+		}
+		features = len(p.Inputs)
+		p.scratch.New = func() any { return p.newStaged() }
+	}
 	switch {
-	case (s.Forest == nil) == (s.Linear == nil):
-		return nil, errors.New("a model is either a forest or linear")
+	case s.Forest != nil && s.Linear != nil || (s.Forest == nil && s.Linear == nil) != (s.Results != nil):
+		return nil, errors.New("a model is a forest, or linear, or steps")
 	case s.Forest != nil:
-		if s.Forest.Features != len(s.Columns) {
-			return nil, fmt.Errorf("%d columns for %d features", len(s.Columns), s.Forest.Features)
+		if s.Forest.Features != features {
+			return nil, fmt.Errorf("%d columns for %d features", features, s.Forest.Features)
 		}
 		e, err := forest.Compile(s.Forest)
 		if err != nil {
 			return nil, err
 		}
 		p.eval = e
-	default:
-		if s.Linear.Features != len(s.Columns) {
-			return nil, fmt.Errorf("%d columns for %d features", len(s.Columns), s.Linear.Features)
+	case s.Linear != nil:
+		if s.Linear.Features != features {
+			return nil, fmt.Errorf("%d columns for %d features", features, s.Linear.Features)
 		}
 		if err := s.Linear.Validate(); err != nil {
 			return nil, err
@@ -74,9 +98,15 @@ func Compile(s Spec) (*Pipeline, error) {
 	return p, nil
 }
 
-// Outputs returns the number of margins of a row.
+// staged reports whether rows pass through steps.
+func (s *Spec) staged() bool { return len(s.Steps) > 0 || s.Inputs != nil || s.Results != nil }
+
+// Outputs returns the number of margins of a row; of a model that has none, the number of values before its link.
 func (p *Pipeline) Outputs() int {
-	if p.Linear != nil {
+	switch {
+	case p.Results != nil:
+		return len(p.Results)
+	case p.Linear != nil:
 		return p.Linear.Outputs
 	}
 	return p.Forest.Outputs
@@ -92,7 +122,10 @@ func (p *Pipeline) Values() int {
 
 // Width returns the width that rows are rounded to.
 func (p *Pipeline) Width() forest.Width {
-	if p.Linear != nil {
+	switch {
+	case p.staged():
+		return p.Rows
+	case p.Linear != nil:
 		return p.Linear.Width
 	}
 	return p.Forest.Input
@@ -100,7 +133,10 @@ func (p *Pipeline) Width() forest.Width {
 
 // OutputWidth returns the width of margins and values.
 func (p *Pipeline) OutputWidth() forest.Width {
-	if p.Linear != nil {
+	switch {
+	case p.Results != nil:
+		return p.Numbers
+	case p.Linear != nil:
 		return p.Linear.Width
 	}
 	return p.Forest.Sum
@@ -126,26 +162,55 @@ func (p *Pipeline) Rounds() int {
 //
 // rows holds n×len(Columns) values, row-major; NaN is missing. dst has room for n×Outputs.
 func Margin[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to int) error {
-	n, err := shape(p, len(rows))
+	if p.ValueOnly {
+		return ErrNoMargin
+	}
+	n, err := shape(p, rows)
 	if err != nil {
 		return err
 	}
 	if len(dst) < n*p.Outputs() {
 		return fmt.Errorf("%w: %d results have no room for %d rows of %d", ErrShape, len(dst), n, p.Outputs())
 	}
+	margin(p, dst, rows, from, to)
+	return nil
+}
+
+// margin computes what the link is applied to.
+func margin[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to int) {
+	if !p.staged() {
+		sum(p, dst, rows, from, to)
+		return
+	}
+	k := p.Outputs()
+	stage(p, rows, func(s *staged, first int) {
+		if p.Results == nil {
+			sum(p, dst[first*k:], s.inputs[:s.n*len(p.Inputs)], from, to)
+			return
+		}
+		for i := range s.n {
+			row := s.Row(i)
+			for j, slot := range p.Results {
+				dst[(first+i)*k+j] = row[slot]
+			}
+		}
+	})
+}
+
+// sum evaluates the forest or the linear model.
+func sum[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to int) {
 	if p.Linear != nil {
 		linear.Margin(p.Linear, dst, rows)
-		return nil
+		return
 	}
 	forest.Margin(p.eval, dst, rows, from, to)
-	return nil
 }
 
 // Predict writes the values of each row into dst: the margins after the link.
 //
 // dst has room for n×Values.
 func Predict[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to int) error {
-	n, err := shape(p, len(rows))
+	n, err := shape(p, rows)
 	if err != nil {
 		return err
 	}
@@ -154,9 +219,7 @@ func Predict[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to
 		return fmt.Errorf("%w: %d results have no room for %d rows of %d", ErrShape, len(dst), n, v)
 	}
 	if k == v {
-		if err := Margin(p, dst, rows, from, to); err != nil {
-			return err
-		}
+		margin(p, dst, rows, from, to)
 		p.Apply(dst, dst[:n*k])
 		return nil
 	}
@@ -167,9 +230,7 @@ func Predict[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to
 	}
 	w := len(p.Columns)
 	for i := range n {
-		if err := Margin(p, margins[:k], rows[i*w:(i+1)*w], from, to); err != nil {
-			return err
-		}
+		margin(p, margins[:k], rows[i*w:(i+1)*w], from, to)
 		p.Apply(dst[i*v:(i+1)*v], margins[:k])
 	}
 	return nil
@@ -189,9 +250,9 @@ func (p *Pipeline) Apply(dst, margins []float64) {
 // dst has room for n×trees.
 func Leaves[T float32 | float64](p *Pipeline, dst []int32, rows []T, from, to int) error {
 	if p.Forest == nil {
-		return errors.New("a linear model has no leaves")
+		return errors.New("a model that is no forest has no leaves")
 	}
-	n, err := shape(p, len(rows))
+	n, err := shape(p, rows)
 	if err != nil {
 		return err
 	}
@@ -199,31 +260,44 @@ func Leaves[T float32 | float64](p *Pipeline, dst []int32, rows []T, from, to in
 	if len(dst) < n*trees {
 		return fmt.Errorf("%w: %d results have no room for %d rows of %d trees", ErrShape, len(dst), n, trees)
 	}
-	forest.Leaves(p.eval, dst, rows, from, to)
+	if !p.staged() {
+		forest.Leaves(p.eval, dst, rows, from, to)
+		return nil
+	}
+	stage(p, rows, func(s *staged, first int) {
+		forest.Leaves(p.eval, dst[first*trees:], s.inputs[:s.n*len(p.Inputs)], from, to)
+	})
 	return nil
 }
 
-// shape returns the number of rows in n values.
-func shape(p *Pipeline, n int) (int, error) {
-	w := len(p.Columns)
-	if w == 0 || n%w != 0 {
-		return 0, fmt.Errorf("%w: %d values are no whole rows of %d columns", ErrShape, n, w)
+// shape returns the number of rows.
+func shape[T float32 | float64](p *Pipeline, rows []T) (int, error) {
+	var one T
+	if p.Float64Rows && unsafe.Sizeof(one) == 4 {
+		return 0, ErrWidth
 	}
-	return n / w, nil
+	w := len(p.Columns)
+	if w == 0 || len(rows)%w != 0 {
+		return 0, fmt.Errorf("%w: %d values are no whole rows of %d columns", ErrShape, len(rows), w)
+	}
+	return len(rows) / w, nil
 }
 
 // SetSentinel makes x, rounded to the model's width, count as missing beside NaN.
 func (s *Spec) SetSentinel(x float64) {
 	switch {
+	case s.staged():
+		s.sentinel = rounded(x, s.Rows)
 	case s.Forest != nil:
-		if s.Forest.Input == forest.Float32 {
-			x = float64(float32(x))
-		}
-		s.Forest.Sentinel = &x
+		s.Forest.Sentinel = rounded(x, s.Forest.Input)
 	case s.Linear != nil:
-		if s.Linear.Width == forest.Float32 {
-			x = float64(float32(x))
-		}
-		s.Linear.Sentinel = &x
+		s.Linear.Sentinel = rounded(x, s.Linear.Width)
 	}
+}
+
+func rounded(x float64, w forest.Width) *float64 {
+	if w == forest.Float32 {
+		x = float64(float32(x))
+	}
+	return &x
 }

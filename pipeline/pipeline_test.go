@@ -191,8 +191,8 @@ func TestASpecThatContradictsItselfIsRefused(t *testing.T) {
 		change func(*Spec)
 		want   string
 	}{
-		"neither trees nor weights":    {func(s *Spec) { s.Forest = nil }, "either a forest or linear"},
-		"both":                         {func(s *Spec) { s.Linear = line }, "either a forest or linear"},
+		"neither trees nor weights":    {func(s *Spec) { s.Forest = nil }, "a forest, or linear, or steps"},
+		"both":                         {func(s *Spec) { s.Linear = line }, "a forest, or linear, or steps"},
 		"no columns":                   {func(s *Spec) { s.Columns = nil }, "no columns"},
 		"fewer columns than features":  {func(s *Spec) { s.Columns = s.Columns[:1] }, "1 columns for 2 features"},
 		"fewer columns than weights":   {func(s *Spec) { s.Forest, s.Linear, s.Columns = nil, line, s.Columns[:1] }, "1 columns for 2 features"},
@@ -206,7 +206,12 @@ func TestASpecThatContradictsItselfIsRefused(t *testing.T) {
 		"an unknown link":              {func(s *Spec) { s.Link.Kind = linkCount }, "unknown link"},
 		"a scale that is no number":    {func(s *Spec) { s.Link.Scale = math.NaN() }, "scale is NaN"},
 		"labels for some":              {func(s *Spec) { s.Labels = []string{"a", "b", "c"} }, "3 labels for 2 outputs"},
-		"a step":                       {func(s *Spec) { s.Steps = []Step{{Name: "Scaler"}} }, `"Scaler" is not supported`},
+		"a step that does not fit":     {func(s *Spec) { s.Steps = []Step{twice{slot: 2}} }, "step 0, twice: input 0 is value 2 of 2"},
+		"too many slots":               {func(s *Spec) { s.Steps = []Step{twice{copies: MaxSlots}} }, "more than 1048576 values"},
+		"an input that is no slot":     {func(s *Spec) { s.Steps, s.Inputs = []Step{twice{copies: 1}}, []int32{0, 3} }, "input 1 is value 3 of 3"},
+		"inputs for other features":    {func(s *Spec) { s.Inputs = []int32{0} }, "1 columns for 2 features"},
+		"results beside a forest":      {func(s *Spec) { s.ValueOnly, s.Results = true, []int32{0} }, "or steps"},
+		"results that are margins":     {func(s *Spec) { s.Forest, s.Results = nil, []int32{0} }, "values and no margin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := boosted()
