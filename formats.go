@@ -38,5 +38,5 @@ func parse(data []byte) (pipeline.Spec, error) {
 		}
 		return spec, nil
 	}
-	return pipeline.Spec{}, ErrFormat
+	return pipeline.Spec{}, errUnknown(head)
 }
