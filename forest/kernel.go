@@ -159,7 +159,7 @@ func (p *program) run(s *scratch, f *Forest, dst []float64, n, from, to int) {
 		p.walkRows(s, f, dst, n, first, last)
 	}
 	for r := range n {
-		f.finish(dst[r*k:(r+1)*k], to-from)
+		f.finish(dst[r*k:(r+1)*k], from, to)
 	}
 }
 
