@@ -63,7 +63,8 @@ def main(directory: str) -> None:
     catboost_trees(directory, "K", narrow, y, 500, 6)
     full = np.nan_to_num(narrow[:20_000])
     forest(directory, "F", RandomForestClassifier(100, n_jobs=1, random_state=7), full, y[:20_000])
-    forest(directory, "R", RandomForestRegressor(100, n_jobs=1, random_state=7), full, full[:, 0] * y[:20_000] + full[:, 1])
+    half = full[:10_000]
+    forest(directory, "R", RandomForestRegressor(100, n_jobs=1, random_state=7), half, half[:, 0] * y[:10_000] + half[:, 1])
 
 
 if __name__ == "__main__":
