@@ -219,7 +219,7 @@ func (i *inspection) print(w io.Writer) error {
 	line("model", "%s %d", i.Name, i.Version)
 	line("file", "%s, %d bytes", i.File, i.Bytes)
 	line("digest", "%s", i.Digest)
-	line("format", "%s %s", i.Format, i.Trainer)
+	line("format", "%s", strings.TrimSpace(i.Format+" "+i.Trainer)) // not every format says which version wrote the file
 	if i.Objective != "" {
 		line("objective", "%s", i.Objective)
 	}
