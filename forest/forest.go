@@ -133,6 +133,7 @@ type Forest struct {
 	Sentinel *float64 // a value of the input width that is missing beside NaN; nil: none
 
 	Base     []float64 // a value for each output; nil: 0
+	Later    []float64 // what stands for a last Base in a range of rounds that begins behind the first; nil: Base
 	BaseLast bool      // Base is added after the sum, not before it
 	Average  bool      // the sum is divided by the number of rounds that were summed
 	Scale    float64   // what the sum is multiplied by; 0 counts as 1

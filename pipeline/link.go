@@ -25,12 +25,15 @@ const (
 	SignedSquare          // sign(x)·x², LightGBM's reg_sqrt
 	Softplus              // log1p(exp(x)) in double, LightGBM's cross_entropy_lambda
 	Softmax               // exp(x - max), divided by the sum, all in double, LightGBM's multiclass
+	SoftmaxFmath          // exp(x - max), divided by the sum, in double with fmath's exp, CatBoost's MultiClass
+	ExpFmath              // exp(x) in double, fmath's, CatBoost's Poisson
+	Uncertainty           // pairs of a mean and exp(2x), fmath's, of a deviation's logarithm: CatBoost's RMSEWithUncertainty
 	linkCount
 )
 
 var linkNames = [linkCount]string{
 	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square", "softplus",
-	"softmax",
+	"softmax", "softmax", "exp", "uncertainty",
 }
 
 // A Link is a link function and its parameters.
@@ -50,7 +53,7 @@ func (l Link) String() string {
 
 // Probability reports whether the link's values are probabilities of classes.
 func (l Link) Probability() bool {
-	return l.Kind == Logistic32 || l.Kind == Logistic || l.Kind == Softmax32 || l.Kind == Softmax
+	return l.Kind == Logistic32 || l.Kind == Logistic || l.Kind == Softmax32 || l.Kind == Softmax || l.Kind == SoftmaxFmath
 }
 
 func (l Link) validate() error {
@@ -81,8 +84,17 @@ func (l Link) apply(dst, x []float64, rounds int) {
 		softmax32(dst, x)
 	case Softmax:
 		softmax(dst, x)
+	case SoftmaxFmath:
+		softmaxFmath(dst, x)
 	case Class:
 		dst[0] = argmax(x)
+	case Uncertainty:
+		for i, v := range x {
+			if i%2 != 0 {
+				v = libm.ExpFmath(2 * v)
+			}
+			dst[i] = v
+		}
 	default:
 		for i, v := range x {
 			dst[i] = l.one(v)
@@ -110,6 +122,8 @@ func (l Link) one(x float64) float64 {
 		return 1 / (1 + libm.Exp(float64(-s*x)))
 	case Exp:
 		return libm.Exp(x)
+	case ExpFmath:
+		return libm.ExpFmath(x)
 	case SignedSquare:
 		return math.Copysign(float64(x*x), x)
 	case Softplus:
@@ -162,6 +176,27 @@ func softmax(dst, x []float64) {
 		sum += dst[i]
 	}
 	for i := range x {
+		dst[i] /= sum
+	}
+}
+
+func softmaxFmath(dst, x []float64) {
+	top := x[0]
+	for _, v := range x[1:] {
+		if v > top {
+			top = v
+		}
+	}
+	for i, v := range x {
+		dst[i] = v - top
+	}
+	dst = dst[:len(x)]
+	libm.ExpFmathAll(dst)
+	sum := 0.0
+	for _, e := range dst {
+		sum += e
+	}
+	for i := range dst {
 		dst[i] /= sum
 	}
 }

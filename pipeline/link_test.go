@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -200,7 +201,7 @@ func TestLinksHaveNames(t *testing.T) {
 			t.Errorf("link %d has none", kind)
 		}
 	}
-	if got := (Link{Kind: linkCount}).String(); got != "Link(11)" {
+	if got := (Link{Kind: linkCount}).String(); got != fmt.Sprintf("Link(%d)", linkCount) {
 		t.Errorf("one that is none is %q", got)
 	}
 	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, Class: false, Identity: false, Exp32: false, Hinge32: false} {

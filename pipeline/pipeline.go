@@ -249,7 +249,10 @@ func (p *Pipeline) Apply(dst, margins []float64, rounds int) {
 //
 // dst has room for n×trees.
 func Leaves[T float32 | float64](p *Pipeline, dst []int32, rows []T, from, to int) error {
-	if p.Forest == nil {
+	switch {
+	case p.Linear != nil:
+		return errors.New("a linear model has no leaves")
+	case p.Forest == nil:
 		return errors.New("a model that is no forest has no leaves")
 	}
 	n, err := shape(p, rows)

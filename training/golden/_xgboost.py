@@ -1,30 +1,15 @@
-"""Golden rows: the proof that a bundle carries, written at the end of a fit.
+"""XGBoost."""
 
-    from golden import write_golden
-    write_golden(model, X_train, "golden")
-
-besra serves a model only after it has reproduced these answers to the last bit. This file needs numpy,
-pandas and xgboost; copy it into your own project as it is.
-"""
-
-import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xgboost as xgb
 
+from ._files import write_answers, write_leaves, write_rows
 
-def write_golden(model, X, out_dir, rows=300, missing=np.nan, iteration_range=(0, 0), seed=0):
-    """Writes rows.csv, margin.csv and value.csv into out_dir: XGBoost's own answers to telling rows.
 
-    model            a Booster or a scikit-learn wrapper
-    X                rows to sample from, as for predict: a DataFrame (category columns too) or a 2-D array
-    rows             how many rows: half of them are sampled, half are pushed onto the model's thresholds
-    missing          the value that means missing in X, beside NaN; the bundle must name it too
-    iteration_range  half-open range of trees, (0, 0) for all; the bundle must name the same
-    """
+def write(model, X, out, rows, missing, iteration_range, seed, leaf):
     booster = reload(model)
     frame = as_frame(X, booster, missing)
     rng = np.random.default_rng(seed)
@@ -32,17 +17,19 @@ def write_golden(model, X, out_dir, rows=300, missing=np.nan, iteration_range=(0
     pushed = push(frame.iloc[rng.integers(len(frame), size=rows // 2)], thresholds(booster), rng)
     golden = pd.concat([sampled, pushed], ignore_index=True)
 
-    matrix = xgb.DMatrix(golden, enable_categorical=True)
-    margin = booster.predict(matrix, output_margin=True, iteration_range=iteration_range)
-    value = booster.predict(matrix, iteration_range=iteration_range)
+    matrix = as_matrix(golden, booster)
+    write_rows(out, golden, np.float32)
+    write_answers(out, "margin", booster.predict(matrix, output_margin=True, iteration_range=iteration_range), np.float32)
+    write_answers(out, "value", booster.predict(matrix, iteration_range=iteration_range), np.float32)
+    if leaf and "gblinear" not in booster.save_config():
+        write_leaves(out, leaves(booster, matrix, iteration_range))
 
-    out = Path(out_dir)
-    out.mkdir(parents=True, exist_ok=True)
-    write_csv(out / "rows.csv", golden.columns, [cells(golden[c]) for c in golden])
-    for name, answer in (("margin", margin), ("value", value)):
-        columns = answer.reshape(len(golden), -1).T
-        header = [name] if len(columns) == 1 else [f"{name}_{i}" for i in range(len(columns))]
-        write_csv(out / f"{name}.csv", header, [cells(c) for c in columns])
+
+def leaves(booster, matrix, iteration_range):
+    """The leaves of each row; XGBoost tells those from the first round on alone."""
+    start, end = iteration_range
+    found = booster.predict(matrix, pred_leaf=True, iteration_range=(0, end), strict_shape=True)
+    return found[:, start:].reshape(len(found), -1)
 
 
 def reload(model):
@@ -64,6 +51,14 @@ def as_frame(X, booster, missing):
             column = frame[name].astype(np.float32)
             frame[name] = column.mask(column == np.float32(missing))
     return frame
+
+
+def as_matrix(frame, booster):
+    """Codes of categories are numbers in the frame, and the model says which columns have them."""
+    if any(isinstance(dtype, pd.CategoricalDtype) for dtype in frame.dtypes):
+        return xgb.DMatrix(frame, enable_categorical=True)
+    return xgb.DMatrix(frame.to_numpy(), feature_names=list(frame.columns) if booster.feature_names else None,
+                       feature_types=booster.feature_types, enable_categorical=True)
 
 
 def thresholds(booster):
@@ -96,23 +91,3 @@ def push(frame, thresholds, rng):
             edge = edge.mask(np.isinf(edge))  # the neighbour of the largest number: DMatrix refuses it
         frame[name] = column.mask(rng.random(n) < 0.5, edge)
     return frame
-
-
-def cells(column):
-    """Text that reads back to the same value: the shortest decimal of a float32, a category's name, nothing
-    where it is missing."""
-    if isinstance(column, pd.Series) and isinstance(column.dtype, pd.CategoricalDtype):
-        return ["" if pd.isna(v) else str(v) for v in column]
-    numbers = np.asarray(column, np.float32)
-    texts = [text.removesuffix(".0") for text in numbers.astype(str)]
-    back = np.array([float(text) for text in texts]).astype(np.float32)  # readers go through float64
-    if not np.array_equal(back, numbers, equal_nan=True):
-        raise AssertionError("a decimal does not read back to its float32")
-    return ["" if text == "nan" else text for text in texts]
-
-
-def write_csv(path, header, columns):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(header)
-        out.writerows(zip(*columns))

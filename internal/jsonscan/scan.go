@@ -1,35 +1,53 @@
-package xgboost
+// Package jsonscan reads JSON documents of numbers, such as models, from front to back.
+//
+// Every call takes the next value whole and wants it to be of the kind that the method names. Numbers go straight
+// into slices, correctly rounded; no tree of the document is ever built. Depth is bounded, and a key that comes twice
+// is an error.
+package jsonscan
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// jsonSource reads JSON, with the literals NaN and Infinity that XGBoost writes.
-type jsonSource struct {
+// MaxDepth bounds how deep a document may nest. XGBoost's own go to seven, CatBoost's trees to forty.
+const MaxDepth = 64
+
+// What is wrong with a document, wrapped, where it is not a matter of syntax.
+var (
+	ErrDepth = fmt.Errorf("nested more than %d levels deep", MaxDepth)
+	ErrShort = errors.New("the file ends early")
+)
+
+// A Scanner reads one document, with the literals NaN and Infinity that XGBoost writes.
+type Scanner struct {
 	data  []byte
 	pos   int
 	depth int
 }
 
+// New returns a scanner of the document in data, which must not change.
+func New(data []byte) *Scanner { return &Scanner{data: data} }
+
 // fail says what is wrong, and where.
-func (s *jsonSource) fail(format string, args ...any) error {
+func (s *Scanner) fail(format string, args ...any) error {
 	return fmt.Errorf("at byte %d: %w", s.pos, fmt.Errorf(format, args...))
 }
 
 // want complains about the next byte.
-func (s *jsonSource) want(what string) error {
+func (s *Scanner) want(what string) error {
 	if s.pos >= len(s.data) {
-		return s.fail("want %s: %w", what, errShort)
+		return s.fail("want %s: %w", what, ErrShort)
 	}
 	return s.fail("want %s, not %q", what, s.data[s.pos])
 }
 
-// next returns the next byte that is not white space, without taking it; 0 at the end.
-func (s *jsonSource) next() byte {
+// Peek returns the byte that the next value begins with, without taking it; 0 at the end.
+func (s *Scanner) Peek() byte {
 	for ; s.pos < len(s.data); s.pos++ {
 		if c := s.data[s.pos]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
 			return c
@@ -39,12 +57,12 @@ func (s *jsonSource) next() byte {
 }
 
 // open takes an opening bracket, close gives its level back.
-func (s *jsonSource) open(c byte, what string) error {
-	if s.next() != c {
+func (s *Scanner) open(c byte, what string) error {
+	if s.Peek() != c {
 		return s.want(what)
 	}
-	if s.depth++; s.depth > maxDepth {
-		return s.fail("%w", errDepth)
+	if s.depth++; s.depth > MaxDepth {
+		return s.fail("%w", ErrDepth)
 	}
 	s.pos++
 	return nil
@@ -52,8 +70,8 @@ func (s *jsonSource) open(c byte, what string) error {
 
 // more is called before every element and reports whether there is one; it takes the commas between
 // them and the closing bracket.
-func (s *jsonSource) more(first bool, end byte) (bool, error) {
-	c := s.next()
+func (s *Scanner) more(first bool, end byte) (bool, error) {
+	c := s.Peek()
 	if c == end && s.pos < len(s.data) {
 		s.pos++
 		s.depth--
@@ -66,31 +84,33 @@ func (s *jsonSource) more(first bool, end byte) (bool, error) {
 		return false, s.want(fmt.Sprintf("a comma or %q", end))
 	}
 	s.pos++
-	if s.next() == end {
+	if s.Peek() == end {
 		return false, s.want("a value after the comma")
 	}
 	return true, nil
 }
 
-func (s *jsonSource) object(member func(key []byte) error) error {
+// Object takes an object: it calls member with every key, in the order of the file, and member must take the value. The
+// key is valid during the call.
+func (s *Scanner) Object(member func(key []byte) error) error {
 	if err := s.open('{', "an object"); err != nil {
 		return err
 	}
-	var seen keys
+	var seen Keys
 	for first := true; ; first = false {
 		more, err := s.more(first, '}')
 		if err != nil || !more {
 			return err
 		}
-		s.next()
+		s.Peek()
 		key, err := s.raw()
 		if err != nil {
 			return err
 		}
-		if err := seen.add(key); err != nil {
+		if err := seen.Add(key); err != nil {
 			return s.fail("%w", err)
 		}
-		if s.next() != ':' {
+		if s.Peek() != ':' {
 			return s.want("a colon")
 		}
 		s.pos++
@@ -100,7 +120,8 @@ func (s *jsonSource) object(member func(key []byte) error) error {
 	}
 }
 
-func (s *jsonSource) array(element func() error) error {
+// Array takes an array: it calls element before every element, and element must take it.
+func (s *Scanner) Array(element func() error) error {
 	if err := s.open('[', "an array"); err != nil {
 		return err
 	}
@@ -115,14 +136,15 @@ func (s *jsonSource) array(element func() error) error {
 	}
 }
 
-func (s *jsonSource) text() (string, error) {
-	s.next()
+// Text takes a string.
+func (s *Scanner) Text() (string, error) {
+	s.Peek()
 	raw, err := s.raw()
 	return string(raw), err
 }
 
 // raw takes a string. What it returns is part of the document when there are no escapes.
-func (s *jsonSource) raw() ([]byte, error) {
+func (s *Scanner) raw() ([]byte, error) {
 	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
 		return nil, s.want("a string")
 	}
@@ -131,7 +153,7 @@ func (s *jsonSource) raw() ([]byte, error) {
 	n := bytes.IndexByte(rest, '"')
 	if n < 0 {
 		s.pos = len(s.data)
-		return nil, s.fail("a string has no end: %w", errShort)
+		return nil, s.fail("a string has no end: %w", ErrShort)
 	}
 	if i := bytes.IndexByte(rest[:n], '\\'); i >= 0 {
 		return s.unescape(i)
@@ -150,7 +172,7 @@ func (s *jsonSource) raw() ([]byte, error) {
 }
 
 // unescape takes the rest of a string whose first escape is plain bytes away.
-func (s *jsonSource) unescape(plain int) ([]byte, error) {
+func (s *Scanner) unescape(plain int) ([]byte, error) {
 	out := bytes.Clone(s.data[s.pos : s.pos+plain])
 	s.pos += plain
 	for s.pos < len(s.data) {
@@ -174,13 +196,13 @@ func (s *jsonSource) unescape(plain int) ([]byte, error) {
 			}
 		}
 	}
-	return nil, s.fail("a string has no end: %w", errShort)
+	return nil, s.fail("a string has no end: %w", ErrShort)
 }
 
 // escape takes one escape sequence.
-func (s *jsonSource) escape(out []byte) ([]byte, error) {
+func (s *Scanner) escape(out []byte) ([]byte, error) {
 	if s.pos+1 >= len(s.data) {
-		return nil, s.fail("a string has no end: %w", errShort)
+		return nil, s.fail("a string has no end: %w", ErrShort)
 	}
 	c := s.data[s.pos+1]
 	switch c {
@@ -217,7 +239,7 @@ func (s *jsonSource) escape(out []byte) ([]byte, error) {
 }
 
 // hex reads \uXXXX at pos.
-func (s *jsonSource) hex(pos int) (rune, bool) {
+func (s *Scanner) hex(pos int) (rune, bool) {
 	if pos+6 > len(s.data) || s.data[pos] != '\\' || s.data[pos+1] != 'u' {
 		return 0, false
 	}
@@ -235,8 +257,9 @@ func (s *jsonSource) hex(pos int) (rune, bool) {
 	return r, true
 }
 
-func (s *jsonSource) integer() (int64, error) {
-	switch s.next() {
+// Integer takes a whole number of 64 bits; a truth value counts as 0 or 1.
+func (s *Scanner) Integer() (int64, error) {
+	switch s.Peek() {
 	case 't':
 		return 1, s.word("true")
 	case 'f':
@@ -254,7 +277,7 @@ func (s *jsonSource) integer() (int64, error) {
 }
 
 // word takes a literal.
-func (s *jsonSource) word(w string) error {
+func (s *Scanner) word(w string) error {
 	if !bytes.HasPrefix(s.data[s.pos:], []byte(w)) {
 		return s.want("a value")
 	}
@@ -262,9 +285,10 @@ func (s *jsonSource) word(w string) error {
 	return nil
 }
 
-func (s *jsonSource) floats(dst []float32) ([]float32, error) {
-	err := s.array(func() error {
-		switch s.next() {
+// Floats takes an array of numbers and appends them to dst.
+func (s *Scanner) Floats(dst []float32) ([]float32, error) {
+	err := s.Array(func() error {
+		switch s.Peek() {
 		case 'N':
 			dst = append(dst, float32(math.NaN()))
 			return s.word("NaN")
@@ -287,12 +311,31 @@ func (s *jsonSource) floats(dst []float32) ([]float32, error) {
 	return dst, err
 }
 
-func (s *jsonSource) ints(dst []int32) ([]int32, error) {
+// Float takes a number: the nearest float64.
+func (s *Scanner) Float() (float64, error) {
+	s.Peek()
+	n, err := s.number()
+	return n.float64(), err
+}
+
+// Doubles takes an array of numbers, without the literals that JSON does not know, and appends the nearest float64s
+// to dst.
+func (s *Scanner) Doubles(dst []float64) ([]float64, error) {
+	err := s.Array(func() error {
+		x, err := s.Float()
+		dst = append(dst, x)
+		return err
+	})
+	return dst, err
+}
+
+// Ints takes an array of whole numbers of 32 bits and appends them to dst.
+func (s *Scanner) Ints(dst []int32) ([]int32, error) {
 	if plain, ok := s.plainInts(dst); ok {
 		return plain, nil
 	}
-	err := s.array(func() error {
-		v, err := s.integer()
+	err := s.Array(func() error {
+		v, err := s.Integer()
 		if err != nil {
 			return err
 		}
@@ -307,8 +350,8 @@ func (s *jsonSource) ints(dst []int32) ([]int32, error) {
 
 // plainInts is ints for arrays as XGBoost writes them, with neither white space nor anything but integers
 // of up to nine digits. Others it leaves alone.
-func (s *jsonSource) plainInts(dst []int32) ([]int32, bool) {
-	if s.next() != '[' || s.depth >= maxDepth {
+func (s *Scanner) plainInts(dst []int32) ([]int32, bool) {
+	if s.Peek() != '[' || s.depth >= MaxDepth {
 		return dst, false
 	}
 	data, p := s.data, s.pos
@@ -336,16 +379,18 @@ func (s *jsonSource) plainInts(dst []int32) ([]int32, bool) {
 	return dst, true
 }
 
-func (s *jsonSource) longs(dst []int64) ([]int64, error) {
-	err := s.array(func() error {
-		v, err := s.integer()
+// Longs takes an array of whole numbers of 64 bits and appends them to dst.
+func (s *Scanner) Longs(dst []int64) ([]int64, error) {
+	err := s.Array(func() error {
+		v, err := s.Integer()
 		dst = append(dst, v)
 		return err
 	})
 	return dst, err
 }
 
-func (s *jsonSource) count() (n int, err error) {
+// Count takes an array and returns its length.
+func (s *Scanner) Count() (n int, err error) {
 	if err := s.open('[', "an array"); err != nil {
 		return 0, err
 	}
@@ -354,10 +399,10 @@ func (s *jsonSource) count() (n int, err error) {
 		if err != nil || !more {
 			return n, err
 		}
-		if c := s.next(); c-'0' < 10 {
+		if c := s.Peek(); c-'0' < 10 {
 			_, err = s.number()
 		} else {
-			err = s.skip()
+			err = s.Skip()
 		}
 		if err != nil {
 			return n, err
@@ -365,12 +410,13 @@ func (s *jsonSource) count() (n int, err error) {
 	}
 }
 
-func (s *jsonSource) skip() error {
-	switch s.next() {
+// Skip takes any value.
+func (s *Scanner) Skip() error {
+	switch s.Peek() {
 	case '{':
-		return s.object(func([]byte) error { return s.skip() })
+		return s.Object(func([]byte) error { return s.Skip() })
 	case '[':
-		return s.array(s.skip)
+		return s.Array(s.Skip)
 	case '"':
 		_, err := s.raw()
 		return err
@@ -393,12 +439,16 @@ func (s *jsonSource) skip() error {
 	return err
 }
 
-func (s *jsonSource) end() error {
-	if s.next(); s.pos < len(s.data) {
+// End wants nothing to follow.
+func (s *Scanner) End() error {
+	if s.Peek(); s.pos < len(s.data) {
 		return s.fail("%d bytes follow the model", len(s.data)-s.pos)
 	}
 	return nil
 }
 
-func (s *jsonSource) at() int     { return s.pos }
-func (s *jsonSource) seek(to int) { s.pos = to }
+// At returns the place of the next value.
+func (s *Scanner) At() int { return s.pos }
+
+// Seek returns to a place in the same array or object.
+func (s *Scanner) Seek(to int) { s.pos = to }

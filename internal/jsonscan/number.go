@@ -1,4 +1,4 @@
-package xgboost
+package jsonscan
 
 import (
 	"math"
@@ -16,7 +16,7 @@ type number struct {
 }
 
 // number takes a number.
-func (s *jsonSource) number() (number, error) {
+func (s *Scanner) number() (number, error) {
 	data, start, p := s.data, s.pos, s.pos
 	n := number{few: true, whole: true}
 	if p < len(data) && data[p] == '-' {
@@ -110,4 +110,22 @@ func (n number) float32() float32 {
 	}
 	f, _ := strconv.ParseFloat(string(n.text), 32)
 	return float32(f)
+}
+
+// float64 returns the nearest float64; what is beyond them all becomes an infinity.
+func (n number) float64() float64 {
+	if n.few && n.digits < 1<<53 && -22 <= n.exp && n.exp <= 22 {
+		d := float64(n.digits) // exact, as is the power: one operation rounds once
+		if n.exp < 0 {
+			d /= pow10[-n.exp]
+		} else {
+			d *= pow10[n.exp]
+		}
+		if n.negative {
+			d = -d
+		}
+		return d
+	}
+	f, _ := strconv.ParseFloat(string(n.text), 64)
+	return f
 }
