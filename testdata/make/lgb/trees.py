@@ -81,6 +81,10 @@ def shapes():
 
 def ways():
     yield Case("no-trees", numeric("binary"), BINARY, ["no trees"], SINCE3, fit=c.untrained)
+    classes = {"objective": "multiclass", "num_class": 3}
+    yield Case("no-trees-classes", numeric("class3"), classes, ["no trees"], LATEST, fit=c.untrained)
+    forest = {"boosting": "rf", "bagging_fraction": 0.6, "bagging_freq": 1}
+    yield Case("no-trees-forest", numeric("binary"), BINARY | forest, ["no trees", "average"], LATEST, fit=c.untrained)
     yield Case("early-stopping", numeric("binary"), BINARY | {"learning_rate": 0.5}, ["early stopping"], ALL, rounds=40, fit=c.early)
     yield Case("continued", numeric("binary"), BINARY, ["continued"], SINCE3, fit=c.continued)
     yield Case("refitted", numeric("binary"), BINARY, ["refitted"], SINCE3, fit=c.refitted)
