@@ -6,7 +6,9 @@ import (
 )
 
 func TestCastsOfCategories(t *testing.T) {
-	all := func(first uint32, cast Cast) Set { return Set{First: first, Bits: []uint64{math.MaxUint64}, Cast: cast} }
+	all := func(first uint32, cast Cast) Set {
+		return Set{First: first, Bits: []uint64{math.MaxUint64}, Cast: cast}
+	}
 	const beyond = 1 << 31 / 64 // the word of 2^31
 	for _, c := range []struct {
 		set  Set
