@@ -166,8 +166,7 @@ func softmax32(dst, x []float64) {
 func softmax(dst, x []float64) {
 	top := x[0]
 	for _, v := range x[1:] {
-		// A NaN displaces what came before it, and is displaced by what follows.
-		if !(v < top) {
+		if v > top {
 			top = v
 		}
 	}
