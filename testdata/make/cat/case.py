@@ -64,7 +64,7 @@ def pool(catboost, data):
 def scaled(scale, bias):
     def f(catboost, params, p, data, case):
         model = fit(catboost, params, p, data, case)
-        model.set_scale_and_bias(scale, bias)
+        model.set_scale_and_bias(scale, bias if isinstance(bias, list) else [bias])
         return model
 
     return f
