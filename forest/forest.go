@@ -91,7 +91,7 @@ func (c Cast) category(x float64) (category uint64, ok bool) {
 	if c == TruncateInt32 && x > -1 && x < 0 {
 		x = 0
 	}
-	if !(x >= 0 && x < 1<<32) || c == Exact && x != math.Floor(x) {
+	if !(x >= 0 && x < 1<<32) || c == Exact && x != math.Floor(x) || c == TruncateInt32 && x >= 1<<31 {
 		return 0, false
 	}
 	return uint64(x), true
@@ -105,7 +105,8 @@ func (s *Set) Has(x float64) bool {
 }
 
 // A Line is a leaf that is a linear function of the row: Constant plus the sum of Coefficients[i] times
-// column Features[i], in that order. When one of those columns is NaN the leaf's plain value counts.
+// column Features[i], in that order, where numbers within [ZeroLimit] of zero count as zero. When one of those columns is
+// NaN the leaf's plain value counts.
 type Line struct {
 	Constant     float64
 	Coefficients []float64

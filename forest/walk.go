@@ -121,7 +121,12 @@ func (f *Forest) addLeaf(dst []float64, t *Tree, n *Node, x []float64) {
 		dst[t.Output] = f.add(dst[t.Output], f.weigh(v, t.Weight))
 		return
 	}
-	v := f.Vectors[int(n.Ref)*f.Outputs:][:f.Outputs]
+	f.addVector(dst, t, uint32(n.Ref))
+}
+
+// addVector adds a vector leaf of tree t to the sums in dst.
+func (f *Forest) addVector(dst []float64, t *Tree, vector uint32) {
+	v := f.Vectors[int(vector)*f.Outputs:][:f.Outputs]
 	for k := range dst {
 		dst[k] = f.add(dst[k], f.weigh(v[k], t.Weight))
 	}
@@ -148,6 +153,9 @@ func (l *Line) at(x []float64, plain float64) float64 {
 		xi := x[l.Features[i]]
 		if xi != xi {
 			return plain
+		}
+		if math.Abs(xi) <= ZeroLimit {
+			xi = 0
 		}
 		v += float64(c * xi)
 	}

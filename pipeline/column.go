@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Type is what a column's values mean.
@@ -60,7 +61,8 @@ func StringColumn(name string, names []string) (Column, error) {
 	return c, nil
 }
 
-// HashedColumn returns a String column in which every name has a code, which hash computes: an exact integer.
+// HashedColumn returns a String column in which every name has a code, which hash computes: an exact integer. It must not
+// keep the name.
 func HashedColumn(name string, hash func(string) float64) Column {
 	return Column{Name: name, Type: String, hash: hash}
 }
@@ -91,6 +93,17 @@ func (c Column) Code(name string) float64 {
 		return math.NaN()
 	}
 	return float64(i)
+}
+
+// CodeOf is Code for a name in bytes, and allocates nothing.
+func (c *Column) CodeOf(name []byte) float64 {
+	if c.hash != nil {
+		return c.hash(unsafe.String(unsafe.SliceData(name), len(name)))
+	}
+	if i, ok := c.codes[string(name)]; ok {
+		return float64(i)
+	}
+	return math.NaN()
 }
 
 func validateColumns(cs []Column) error {
