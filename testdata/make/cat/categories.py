@@ -23,6 +23,21 @@ def frame(*sizes, kind="binary", n=400, k=2, missing=0.1, integers=False, names=
     return make
 
 
+def crossed(*sizes, kind="binary", n=800, k=2, missing=0.1):
+    """The same, where a row's score belongs to all its categories and the signs of its numbers together."""
+
+    def make(rng):
+        data = frame(*sizes, kind=kind, n=n, k=k, missing=missing)(rng)
+        signs = [np.nan_to_num(c) > np.nanmedian(c) for c in data.columns[:k]]
+        keys = list(zip(*data.columns[k:], *signs))
+        effect = {key: rng.normal() for key in sorted(set(keys))}
+        s = np.array([effect[key] for key in keys]) + 0.1 * rng.normal(size=n)
+        data.y = np.digitize(s, [-0.7, 0.0, 0.8]) if kind == "class" else (s > 0).astype(int)
+        return data
+
+    return make
+
+
 def simple(*ctrs, **params):
     return {"simple_ctr": list(ctrs), "max_ctr_complexity": 1, "one_hot_max_size": 1} | params
 
@@ -79,12 +94,12 @@ SIMPLE = [
     Case("ctr", frame(20, 6, 66), {}, ["CTR"], versions=ALL),
     Case("ctr-json", frame(20, 6, 66), {}, ["CTR"], format="json", versions=ALL),
     Case("ctr-mixed", frame(20, 6, 66, mixed=True, names=list("abcdef")), {}, ["CTR", "feature names"]),
-    Case("ctr-borders", frame(20, 40), simple("Borders:CtrBorderCount=31:Prior=0/1:Prior=2.5/1"), ["CTR Borders"], versions=ALL),
-    Case("ctr-buckets", frame(20, 40), simple("Buckets"), ["CTR Buckets"], versions=ALL),
+    Case("ctr-borders", frame(20, 40), simple("Borders:CtrBorderCount=31:Prior=0/1:Prior=2.5/1"), ["CTR Borders"]),
+    Case("ctr-buckets", frame(20, 40), simple("Buckets"), ["CTR Buckets"]),
     Case("ctr-buckets-json", frame(20, 40), simple("Buckets"), ["CTR Buckets"], format="json"),
-    Case("ctr-mean", frame(20, 40), simple("BinarizedTargetMeanValue"), ["CTR BinarizedTargetMeanValue"], versions=ALL),
+    Case("ctr-mean", frame(20, 40), simple("BinarizedTargetMeanValue"), ["CTR BinarizedTargetMeanValue"]),
     Case("ctr-mean-json", frame(20, 40), simple("BinarizedTargetMeanValue"), ["CTR BinarizedTargetMeanValue"], format="json"),
-    Case("ctr-counter", frame(20, 40), simple("Counter"), ["CTR Counter"], versions=ALL),
+    Case("ctr-counter", frame(20, 40), simple("Counter"), ["CTR Counter"]),
     Case("ctr-counter-full", frame(20, 40), simple("Counter", counter_calc_method="Full"), ["CTR Counter"]),
     Case("ctr-counter-json", frame(20, 40), simple("Counter"), ["CTR Counter"], format="json"),
     Case("ctr-all", frame(20, 40), simple("Borders", "Buckets", "BinarizedTargetMeanValue", "Counter", iterations=12), ["CTR"]),
@@ -101,7 +116,7 @@ SIMPLE = [
 ]
 
 TARGETS = [
-    Case("ctr-rmse", frame(20, 40, kind="number"), {"loss_function": "RMSE", "iterations": 8}, ["CTR", "bias"], versions=ALL),
+    Case("ctr-rmse", frame(20, 40, kind="number"), {"loss_function": "RMSE", "iterations": 8}, ["CTR", "bias"]),
     Case("ctr-rmse-borders", frame(20, 40, kind="number"), simple("Borders:TargetBorderCount=5", "Buckets:TargetBorderCount=3", loss_function="RMSE", iterations=10), ["CTR Borders", "CTR Buckets", "target borders", "bias"]),
     Case("ctr-rmse-borders-json", frame(20, 40, kind="number"), simple("Borders:TargetBorderCount=5", loss_function="RMSE"), ["CTR Borders", "target borders", "bias"], format="json"),
     Case("ctr-rmse-mean", frame(20, 40, kind="number"), simple("BinarizedTargetMeanValue:TargetBorderCount=7", loss_function="RMSE"), ["CTR BinarizedTargetMeanValue", "target borders", "bias"]),
@@ -116,17 +131,17 @@ TARGETS = [
 ]
 
 COMBINED = [
-    Case("combined", frame(8, 6, 20, n=800), combined("Borders", "Counter", iterations=15), ["combined CTR"], versions=ALL),
-    Case("combined-json", frame(8, 6, 20, n=800), combined("Borders", "Counter", iterations=15), ["combined CTR"], format="json"),
-    Case("combined-numbers", frame(8, 6, k=4, n=1000), combined("Borders", "Counter", iterations=30, depth=6), ["combined CTR", "float splits in CTR"], versions=ALL),
-    Case("combined-numbers-json", frame(8, 6, k=4, n=1000), combined("Borders", "Counter", iterations=30, depth=6), ["combined CTR", "float splits in CTR"], format="json"),
-    Case("combined-nan-max", frame(8, 6, k=4, n=1000, missing=0.3), combined("Borders", iterations=30, depth=6, nan_mode="Max"), ["combined CTR", "float splits in CTR", "NaN above"]),
-    Case("combined-onehot", frame(3, 4, 20, 30, n=1000), combined("Borders", "Counter", iterations=30, depth=6, one_hot_max_size=6), ["combined CTR", "one-hot splits in CTR"], versions=ALL),
-    Case("combined-onehot-json", frame(3, 4, 20, 30, n=1000), combined("Borders", "Counter", iterations=30, depth=6, one_hot_max_size=6), ["combined CTR", "one-hot splits in CTR"], format="json"),
-    Case("combined-buckets", frame(8, 6, 20, n=800), combined("Buckets", "BinarizedTargetMeanValue", iterations=15), ["combined CTR", "CTR Buckets"]),
-    Case("combined-class", frame(8, 6, 20, kind="class", n=800), combined("Borders", "Counter", iterations=10, loss_function="MultiClass"), ["combined CTR", "multi-class CTR"]),
-    Case("combined-depthwise", frame(8, 6, 20, n=800), combined("Borders", "Counter", **DEPTHWISE), ["combined CTR"]),
-    Case("combined-default", frame(8, 6, 20, 40, n=600, mixed=True), {"iterations": 25, "depth": 6}, ["combined CTR"]),
+    Case("combined", crossed(8, 6, 5), combined("Borders", "Counter", iterations=15), ["combined CTR"], versions=ALL),
+    Case("combined-json", crossed(8, 6, 5), combined("Borders", "Counter", iterations=15), ["combined CTR"], format="json"),
+    Case("combined-numbers", crossed(8, 6, k=3), combined("Borders", "Counter", iterations=12, depth=5), ["combined CTR", "float splits in CTR"]),
+    Case("combined-numbers-json", crossed(8, 6, k=3), combined("Borders", "Counter", iterations=12, depth=5), ["combined CTR", "float splits in CTR"], format="json"),
+    Case("combined-nan-max", crossed(8, 6, k=3, missing=0.3), combined("Borders", iterations=12, depth=5, nan_mode="Max"), ["combined CTR", "float splits in CTR", "NaN above"]),
+    Case("combined-onehot", crossed(3, 4, 8, 6), combined("Borders", "Counter", iterations=12, depth=5, one_hot_max_size=6), ["combined CTR", "one-hot splits in CTR"], versions=ALL),
+    Case("combined-onehot-json", crossed(3, 4, 8, 6), combined("Borders", "Counter", iterations=12, depth=5, one_hot_max_size=6), ["combined CTR", "one-hot splits in CTR"], format="json"),
+    Case("combined-buckets", crossed(8, 6, 5), combined("Buckets", "BinarizedTargetMeanValue", iterations=15), ["combined CTR", "CTR Buckets"]),
+    Case("combined-class", crossed(8, 6, 5, kind="class"), combined("Borders", "Counter", iterations=10, loss_function="MultiClass"), ["combined CTR", "multi-class CTR"]),
+    Case("combined-depthwise", crossed(8, 6, 5), combined("Borders", "Counter", **DEPTHWISE), ["combined CTR"]),
+    Case("combined-default", crossed(8, 6, 5, 20), {"iterations": 15, "depth": 5, "max_ctr_complexity": 3, "one_hot_max_size": 5}, ["combined CTR"]),
 ]
 
 OUTSIDE = [
