@@ -3,6 +3,8 @@ package besra
 import (
 	"fmt"
 
+	"github.com/besra-ml/besra/format/catboost"
+	"github.com/besra-ml/besra/format/lightgbm"
 	"github.com/besra-ml/besra/format/xgboost"
 	"github.com/besra-ml/besra/pipeline"
 )
@@ -18,6 +20,8 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"xgboost", xgboost.Detect, xgboost.Read},
+		{"lightgbm", lightgbm.Detect, lightgbm.Read},
+		{"catboost", catboost.Detect, catboost.Read},
 	}
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ func TestLinksGiveTheLibrarysBits(t *testing.T) {
 			values := numbers(t, c.dir, "value.csv")
 			for i, x := range margins {
 				got := make([]float64, len(values[i]))
-				Link{Kind: c.kind}.apply(got, x)
+				Link{Kind: c.kind}.apply(got, x, 1)
 				for k := range got {
 					if !sameBits(got[k], values[i][k]) {
 						t.Errorf("row %d, of %v: value %d is %v, want %v", i, x, k, got[k], values[i][k])
@@ -46,7 +47,7 @@ func TestLinksGiveTheLibrarysBits(t *testing.T) {
 				if len(got) != len(x) {
 					continue
 				}
-				Link{Kind: c.kind}.apply(x, x) // in place
+				Link{Kind: c.kind}.apply(x, x, 1) // in place
 				for k := range got {
 					if !sameBits(got[k], x[k]) {
 						t.Errorf("row %d: value %d in place is %v, want %v", i, k, x[k], got[k])
@@ -123,7 +124,7 @@ func TestLinksInDoubleGiveTheCLibrarysBits(t *testing.T) {
 		{Link{Kind: Hinge32}, math.SmallestNonzeroFloat32, 1},
 	} {
 		got := make([]float64, 1)
-		c.link.apply(got, []float64{c.x})
+		c.link.apply(got, []float64{c.x}, 1)
 		if !sameBits(got[0], c.want) {
 			t.Errorf("%v (scale %v) of %v is %v, want %v", c.link, c.link.Scale, c.x, got[0], c.want)
 		}
@@ -157,7 +158,7 @@ func TestLinksHaveNames(t *testing.T) {
 			t.Errorf("link %d has none", kind)
 		}
 	}
-	if got := (Link{Kind: linkCount}).String(); got != "Link(10)" {
+	if got := (Link{Kind: linkCount}).String(); got != fmt.Sprintf("Link(%d)", linkCount) {
 		t.Errorf("one that is none is %q", got)
 	}
 	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Class: false, Identity: false, Exp32: false, Hinge32: false} {
