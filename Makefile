@@ -190,6 +190,10 @@ parity: ## remake the parity cases with the pinned libraries (Python 3.11, 4 GB)
 golden: build .cache/golden/requirements.txt ## fit a model with every library, write its golden rows, have besra prove them (needs Python 3.11 or newer)
 	BESRA=$(CURDIR)/bin/besra .cache/golden/bin/python -m unittest discover -s training -p test_golden.py
 
+.PHONY: zoo
+zoo: build .cache/golden/requirements.txt ## fit the kinds of models that Triton's FIL tests itself with, on the CPU, and have besra prove them (4 minutes)
+	.cache/golden/bin/python testdata/make/zoo.py bin/besra .cache/zoo
+
 .cache/golden/requirements.txt: training/requirements-golden.txt
 	rm -rf .cache/golden
 	$(PYTHON) -m venv .cache/golden
@@ -223,6 +227,7 @@ nightly: ## what takes longer than check: everything under the race detector, 20
 	BESRA_LINT_ALL=1 $(GO) test -count=1 ./deploy/aws/...
 	BESRA_CRASHES=200 $(GO) test -count=1 -timeout 60m ./internal/crash
 	$(MAKE) fuzz FUZZTIME=10m
+	$(MAKE) zoo
 	$(MAKE) soak SOAK=30m
 	$(MAKE) bench
 	$(MAKE) vuln
