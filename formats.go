@@ -3,6 +3,7 @@ package besra
 import (
 	"fmt"
 
+	"github.com/besra-ml/besra/format/onnx"
 	"github.com/besra-ml/besra/format/xgboost"
 	"github.com/besra-ml/besra/pipeline"
 )
@@ -18,6 +19,7 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"xgboost", xgboost.Detect, xgboost.Read},
+		{"onnx", onnx.Detect, onnx.Read},
 	}
 }
 

@@ -157,10 +157,10 @@ func TestLinksHaveNames(t *testing.T) {
 			t.Errorf("link %d has none", kind)
 		}
 	}
-	if got := (Link{Kind: linkCount}).String(); got != "Link(10)" {
+	if got := (Link{Kind: linkCount}).String(); got != "Link(15)" {
 		t.Errorf("one that is none is %q", got)
 	}
-	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Class: false, Identity: false, Exp32: false, Hinge32: false} {
+	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Mirrored32: true, SoftmaxSum32: true, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
 		if got := (Link{Kind: kind}).Probability(); got != want {
 			t.Errorf("%v: probability is %v", kind, got)
 		}
