@@ -51,7 +51,7 @@ func openOurs(l *library, m model, cache string) (contestant, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{model: opened, features: m.Features, double: l.double, width: max(1, m.width)}
+	o := &ours{model: opened, features: m.Features, double: l.double}
 	if l.wide {
 		o.wide = doubles(raw)
 	} else {
@@ -111,14 +111,11 @@ func (o *ours) bits(output string, n int) ([]uint64, error) {
 			return nil, err
 		}
 	}
-	var bits []uint64
-	for i := range o.rows {
-		for _, v := range o.dst[(i+1)*results-o.width : (i+1)*results] {
-			if o.double {
-				bits = append(bits, math.Float64bits(v))
-			} else {
-				bits = append(bits, uint64(math.Float32bits(float32(v))))
-			}
+	bits := make([]uint64, o.rows*results)
+	for i, v := range o.dst[:len(bits)] {
+		bits[i] = math.Float64bits(v)
+		if !o.double {
+			bits[i] = uint64(math.Float32bits(float32(v)))
 		}
 	}
 	return bits, nil
@@ -146,11 +143,12 @@ type theirs struct {
 	in     io.WriteCloser
 	out    *bufio.Reader
 	digits int // of a result, in hexadecimal
+	width  int // results of a row, of which the last is compared
 }
 
 func openTheirs(l *library, m model, cache string, r rival) (contestant, error) {
 	command := append(r.command(cache, m), l.path(cache, m, l.model), strconv.Itoa(m.Features), l.path(cache, m, l.rows()))
-	t := &theirs{cmd: exec.Command(command[0], command[1:]...), digits: 8} //nolint:noctx // it ends when its input does
+	t := &theirs{cmd: exec.Command(command[0], command[1:]...), digits: 8, width: max(1, m.width)} //nolint:noctx // it ends when its input does
 	if l.double {
 		t.digits = 16
 	}
@@ -181,9 +179,10 @@ func (t *theirs) bits(output string, n int) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	bits := make([]uint64, len(line)/t.digits)
+	bits := make([]uint64, len(line)/t.digits/t.width)
 	for i := range bits {
-		if bits[i], err = strconv.ParseUint(line[i*t.digits:(i+1)*t.digits], 16, 64); err != nil {
+		end := (i + 1) * t.width * t.digits
+		if bits[i], err = strconv.ParseUint(line[end-t.digits:end], 16, 64); err != nil {
 			return nil, fmt.Errorf("%s: bits are not in hexadecimal", t.cmd.Args[0])
 		}
 	}

@@ -198,7 +198,7 @@ func compare(all map[string]contestant, l *library, m model, cache string) (int,
 				}
 			}
 		}
-		rows = len(want) / max(1, m.width)
+		rows = len(want)
 		if l.trained && output == margin {
 			raw, err := os.ReadFile(l.path(cache, m, "margins"))
 			if err != nil {
