@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -26,39 +27,88 @@ type attribute struct {
 
 func readAttribute(message []byte) (a attribute, err error) {
 	a.list = message
-	err = each(message, func(f field) (err error) {
-		if f.num < 32 {
-			a.set |= 1 << f.num
+	for len(message) > 0 {
+		message = a.skipLists(message)
+		if len(message) == 0 {
+			break
 		}
-		switch f.num {
-		case attributeName:
-			a.name, err = f.text()
-		case attributeFloat:
-			a.float = math.Float32frombits(uint32(f.value))
-			if f.typ != protowire.Fixed32Type {
-				err = errWire
-			}
-		case attributeInt:
-			a.integer, err = f.integer()
-		case attributeString:
-			a.text, err = f.message()
-		case attributeTensor:
-			a.tensor, err = f.message()
-		case attributeGraph, attributeGraphs:
-			a.graph = true
-		case attributeRef:
-			a.ref = true
-		case attributeFloats:
-			a.floats, err = count(a.floats, f, protowire.Fixed32Type)
-		case attributeInts:
-			a.integers, err = count(a.integers, f, protowire.VarintType)
-		case attributeStrings:
-			a.texts++
-			_, err = f.message()
+		f, rest, err := next(message)
+		if err != nil {
+			return a, err
 		}
-		return err
-	})
-	return a, err
+		if err := a.read(f); err != nil {
+			return a, err
+		}
+		message = rest
+	}
+	return a, nil
+}
+
+// skipLists counts what lists hold at the beginning of the message, one field each, and returns what follows it: nearly
+// all of a file of trees is such lists.
+func (a *attribute) skipLists(message []byte) []byte {
+	const (
+		float   = byte(attributeFloats<<3 | protowire.Fixed32Type)
+		integer = byte(attributeInts<<3 | protowire.VarintType)
+		text    = byte(attributeStrings<<3 | protowire.BytesType)
+	)
+	for len(message) >= 5 && message[0] == float {
+		message = message[5:]
+		a.floats++
+		a.set |= 1 << attributeFloats
+	}
+	for len(message) > 10 && message[0] == integer { // a number has ten bytes at most, the tenth of which next checks
+		end := 1
+		for end < 10 && message[end] >= 0x80 {
+			end++
+		}
+		if end == 10 {
+			break
+		}
+		message = message[end+1:]
+		a.integers++
+		a.set |= 1 << attributeInts
+	}
+	for len(message) >= 2 && message[0] == text && int(message[1]) <= min(len(message)-2, 127) {
+		message = message[2+int(message[1]):]
+		a.texts++
+		a.set |= 1 << attributeStrings
+	}
+	return message
+}
+
+// read takes a field.
+func (a *attribute) read(f field) (err error) {
+	if f.num < 32 {
+		a.set |= 1 << f.num
+	}
+	switch f.num {
+	case attributeName:
+		a.name, err = f.text()
+	case attributeFloat:
+		a.float = math.Float32frombits(uint32(f.value))
+		if f.typ != protowire.Fixed32Type {
+			err = errWire
+		}
+	case attributeInt:
+		a.integer, err = f.integer()
+	case attributeString:
+		a.text, err = f.message()
+	case attributeTensor:
+		a.tensor, err = f.message()
+	case attributeGraph, attributeGraphs:
+		a.graph = true
+	case attributeRef:
+		a.ref = true
+	case attributeFloats:
+		a.floats, err = count(a.floats, f, protowire.Fixed32Type)
+	case attributeInts:
+		a.integers, err = count(a.integers, f, protowire.VarintType)
+	case attributeStrings:
+		a.texts++
+		_, err = f.message()
+	}
+	return err
 }
 
 // has reports whether the attribute has that field.
@@ -143,6 +193,10 @@ func (l *list) float() float32 {
 		l.packed = l.packed[4:]
 		return math.Float32frombits(v)
 	}
+	if r := l.rest; len(r) >= 5 && r[0] == byte(l.num<<3|protowire.Number(protowire.Fixed32Type)) {
+		l.rest = r[5:]
+		return math.Float32frombits(binary.LittleEndian.Uint32(r[1:]))
+	}
 	f := l.field()
 	if f.typ == protowire.BytesType && len(f.bytes) >= 4 {
 		l.packed = f.bytes
@@ -152,7 +206,14 @@ func (l *list) float() float32 {
 }
 
 // bytes returns the next text, nil behind the last.
-func (l *list) bytes() []byte { f := l.field(); return f.bytes }
+func (l *list) bytes() []byte {
+	if r := l.rest; len(r) > 2 && r[0] == byte(l.num<<3|protowire.Number(protowire.BytesType)) && int(r[1]) <= min(len(r)-2, 127) {
+		l.rest = r[2+int(r[1]):]
+		return r[2:][:r[1]]
+	}
+	f := l.field()
+	return f.bytes
+}
 
 // field returns the next field of the list that is not empty.
 func (l *list) field() field {
