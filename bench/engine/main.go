@@ -108,11 +108,10 @@ func run(o options) (results, error) {
 			if err != nil {
 				return r, fmt.Errorf("model %s: %w", m.Name, err)
 			}
-			file, err := openOften(l.path(o.cache, m, l.model), o.short)
+			file, err := openOften(m, l.path(o.cache, m, l.model), o.short)
 			if err != nil {
 				return r, fmt.Errorf("model %s: %w", m.Name, err)
 			}
-			file.Model = m.Name
 			t.Models = append(t.Models, m)
 			t.Contests = append(t.Contests, contests...)
 			t.Opened = append(t.Opened, file)
@@ -283,7 +282,7 @@ func (r results) Missed() bool {
 			}
 		}
 		for _, f := range t.Opened {
-			if !f.Target.Met(f.Millis) || !f.Bound.Met(f.Times) {
+			if f.Target != nil && (!f.Target.Met(f.Millis) || !f.Bound.Met(f.Times)) {
 				return true
 			}
 		}

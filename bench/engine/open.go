@@ -14,18 +14,21 @@ import (
 
 // opened is what it takes to open a model: a new process each time.
 type opened struct {
-	Model  string        `json:"model"`
-	File   int64         `json:"file"`   // bytes
-	Millis float64       `json:"millis"` // from the file to the first prediction that can be asked for
-	Memory int64         `json:"memory"` // bytes that the process has grown by at most, resident
-	Times  float64       `json:"times"`  // as many files
-	Target report.Target `json:"target"`
-	Bound  report.Target `json:"bound"`
+	Model  string         `json:"model"`
+	File   int64          `json:"file"`             // bytes
+	Millis float64        `json:"millis"`           // from the file to the first prediction that can be asked for
+	Memory int64          `json:"memory"`           // bytes that the process has grown by at most, resident
+	Times  float64        `json:"times"`            // as many files
+	Target *report.Target `json:"target,omitempty"` // of Millis
+	Bound  *report.Target `json:"bound,omitempty"`  // of Times
 }
 
 // openOften opens a file in new processes and returns medians.
-func openOften(path string, short bool) (opened, error) {
-	o := opened{Target: report.Target{Value: 15, AtMost: true}, Bound: report.Target{Value: 4, AtMost: true}}
+func openOften(m model, path string, short bool) (opened, error) {
+	o := opened{Model: m.Name}
+	if m.quick {
+		o.Target, o.Bound = &report.Target{Value: 15, AtMost: true}, &report.Target{Value: 4, AtMost: true}
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return o, err
