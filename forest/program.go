@@ -110,6 +110,9 @@ func assemble(f *Forest, have kernels) *program {
 	}
 	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
 	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots
+	if !have.bytes {
+		p.rankColumns(f)
+	}
 	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
 	}
@@ -138,6 +141,14 @@ func (f *Forest) largestWindow() int {
 		most = max(most, sum)
 	}
 	return most
+}
+
+// nodes returns how many nodes all trees have.
+func (f *Forest) nodes() (n int) {
+	for i := range f.Trees {
+		n += len(f.Trees[i].Nodes)
+	}
+	return n
 }
 
 func (f *Forest) anyNode(is func(*Node) bool) bool {
@@ -278,9 +289,10 @@ func (p *program) addValues(f *Forest) {
 	}
 	p.values = make([]float64, p.firsts[len(f.Trees)])
 	each(len(f.Trees), func(i int) {
-		for j := range f.Trees[i].Nodes {
+		order, _ := levels(f.Trees[i].Nodes)
+		for _, j := range order {
 			if f.Trees[i].Nodes[j].Feature == Leaf {
-				p.values[int(p.firsts[i])+j] = f.weighed(i, int32(j))
+				p.values[int(p.firsts[i])+int(j)] = f.weighed(i, j)
 			}
 		}
 	})
@@ -402,16 +414,18 @@ func keyOf(n *Node, width Width) int64 {
 
 // rankColumns makes float64 keys narrow ones, by their rank among the thresholds of their column.
 func (p *program) rankColumns(f *Forest) {
-	if f.Input != Float64 || p.keys() > narrowSlots {
+	if f.Input != Float64 || p.keys() > narrowSlots || p.cuts != nil {
 		return
 	}
 	cuts := make([][]int64, f.Features)
-	f.anyNode(func(n *Node) bool {
-		if n.Op < Equal {
-			cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+	for i := range f.Trees {
+		order, _ := levels(f.Trees[i].Nodes)
+		for _, j := range order {
+			if n := &f.Trees[i].Nodes[j]; n.Feature != Leaf && n.Op < Equal {
+				cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+			}
 		}
-		return false
-	})
+	}
 	each(len(cuts), func(x int) {
 		slices.Sort(cuts[x])
 		cuts[x] = slices.Clip(slices.Compact(cuts[x]))
