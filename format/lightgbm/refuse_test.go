@@ -61,6 +61,7 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"a threshold that is NaN", "threshold=1.5 0", "threshold=nan 0", "tree 0: line 18: threshold: value 0 is NaN"},
 		{"a threshold that is a word", "threshold=1.5 0", "threshold=1.5.2 0", `threshold: value 0 is "1.5.2", which is no number`},
 		{"a leaf that is NaN", "leaf_value=0.25", "leaf_value=NaN", "leaf_value: value 0 is NaN"},
+		{"a leaf that is NaN as C writes it", "leaf_value=0.25", "leaf_value=-nan", "leaf_value: value 0 is NaN"},
 		{"an infinite leaf", "leaf_value=0.25", "leaf_value=1e999", "leaf_value: value 0 is +Inf"},
 		{"a rule that is none", "decision_type=10 1", "decision_type=12 1", "line 19: decision_type: value 0 is 12, which is not from 0 to 11"},
 		{"weights of fewer leaves", "leaf_weight=1 1 1", "leaf_weight=1 1", "tree 0: line 23: leaf_weight: there are 2 values, not 3"},
