@@ -204,7 +204,7 @@ func TestLinksHaveNames(t *testing.T) {
 	if got := (Link{Kind: linkCount}).String(); got != fmt.Sprintf("Link(%d)", linkCount) {
 		t.Errorf("one that is none is %q", got)
 	}
-	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, Class: false, Identity: false, Exp32: false, Hinge32: false} {
+	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, SoftmaxFmath: true, Mirrored32: true, SoftmaxSum32: true, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
 		if got := (Link{Kind: kind}).Probability(); got != want {
 			t.Errorf("%v: probability is %v", kind, got)
 		}

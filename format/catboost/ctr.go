@@ -30,13 +30,13 @@ func ctrKindNames() [ctrKindCount]string {
 func (k ctrKind) rate() pipeline.RateKind {
 	switch k {
 	case borders:
-		return pipeline.Above
+		return pipeline.RateAbove
 	case buckets:
-		return pipeline.Within
+		return pipeline.RateWithin
 	case binarizedTargetMeanValue, floatTargetMeanValue:
-		return pipeline.Mean
+		return pipeline.RateMean
 	default:
-		return pipeline.Frequency
+		return pipeline.RateFrequency
 	}
 }
 
@@ -124,7 +124,11 @@ func (m *model) ctrStep(features []ctrFeature, at slots) (pipeline.Step, error) 
 		if err := ascending(features[i].borders); err != nil {
 			return nil, err
 		}
-		step.Rates = append(step.Rates, features[i].rate)
+		rate := features[i].rate
+		if rate.Kind == pipeline.RateAbove && step.Counts.Classes == 2 {
+			rate.Class = 0 // whatever the file says: the second class is the good one
+		}
+		step.Rates = append(step.Rates, rate)
 	}
 	return step, nil
 }
