@@ -69,12 +69,15 @@ func (m *model) readJSON(data []byte) error {
 }
 
 // ambiguous reports whether tables of CTRs may have taken each other's place, as they do where targets are several
-// or are divided in several ways: in JSON their keys are the same.
+// or numbers are divided in several ways: in JSON their keys are the same.
 func (m *model) ambiguous() bool {
-	several := len(m.info.divisions) > 1
+	several := false
 	switch m.info.loss {
+	case "Logloss", "CrossEntropy", "Focal", "MultiClass", "MultiClassOneVsAll":
 	case "MultiRMSE", "MultiRMSEWithMissingValues", "MultiLogloss", "MultiCrossEntropy", "PythonUserDefinedMultiTarget":
 		several = true
+	default:
+		several = m.info.divided
 	}
 	return several && slices.ContainsFunc(m.ctrs, func(c ctrFeature) bool { return c.rate.Kind != pipeline.Frequency })
 }
