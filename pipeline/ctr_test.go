@@ -74,11 +74,11 @@ func TestRates(t *testing.T) {
 		counts *Counts
 		want   [3]float32 // of the two combinations, and of one that was not seen
 	}{
-		"above the first class":  {Rate{Kind: Above, Weight: 1, Scale: 1}, counted(hash(5), hash(4294967290)), [3]float32{5. / 7, 5. / 16, 0}},
-		"above the second class": {Rate{Kind: Above, Class: 1, Prior: 0.5, Weight: 1, Scale: 1}, counted(hash(5), hash(4294967290)), [3]float32{3.5 / 7, 5.5 / 16, 0.5}},
-		"within the last class":  {Rate{Kind: Within, Class: 2, Weight: 1, Scale: 15, Shift: 1}, counted(hash(5), hash(4294967290)), [3]float32{(float32(3)/7 + 1) * 15, (float32(5)/16 + 1) * 15, 15}},
-		"the mean":               {Rate{Kind: Mean, Prior: 1, Weight: 1, Scale: 1}, numbers, [3]float32{3.5 / 5, 2. / 9, 1}},
-		"the frequency":          {Rate{Kind: Frequency, Weight: 1, Scale: 1}, numbers, [3]float32{4. / 41, 8. / 41, 0}},
+		"above the first class":  {Rate{Kind: RateAbove, Weight: 1, Scale: 1}, counted(hash(5), hash(4294967290)), [3]float32{5. / 7, 5. / 16, 0}},
+		"above the second class": {Rate{Kind: RateAbove, Class: 1, Prior: 0.5, Weight: 1, Scale: 1}, counted(hash(5), hash(4294967290)), [3]float32{3.5 / 7, 5.5 / 16, 0.5}},
+		"within the last class":  {Rate{Kind: RateWithin, Class: 2, Weight: 1, Scale: 15, Shift: 1}, counted(hash(5), hash(4294967290)), [3]float32{(float32(3)/7 + 1) * 15, (float32(5)/16 + 1) * 15, 15}},
+		"the mean":               {Rate{Kind: RateMean, Prior: 1, Weight: 1, Scale: 1}, numbers, [3]float32{3.5 / 5, 2. / 9, 1}},
+		"the frequency":          {Rate{Kind: RateFrequency, Weight: 1, Scale: 1}, numbers, [3]float32{4. / 41, 8. / 41, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ran(t, &CTR{Categories: []int32{0}, Counts: c.counts, Rates: []Rate{c.rate}}, []float64{5}, []float64{4294967290}, []float64{6})
@@ -134,13 +134,13 @@ func TestACTRThatContradictsItselfIsRefused(t *testing.T) {
 		"a row that is not":     {func(s *CTR) { s.Counts.Rows[3] = 2 }, "hash 3 is in row 2 of 2"},
 		"a negative row":        {func(s *CTR) { s.Counts.Rows[3] = -1 }, "hash 3 is in row -1"},
 		"another class":         {func(s *CTR) { s.Rates[0].Class = 3 }, "rate 0: class 3 of 3"},
-		"a mean of classes":     {func(s *CTR) { s.Rates[0].Kind = Mean }, "a mean without sums"},
+		"a mean of classes":     {func(s *CTR) { s.Rates[0].Kind = RateMean }, "a mean without sums"},
 		"sums beside classes":   {func(s *CTR) { s.Counts.Sums = []float32{1, 2} }, "2 sums for 2 rows of 3 counts"},
-		"a frequency":           {func(s *CTR) { s.Rates[0].Kind = Frequency }, "a frequency of 3 classes"},
+		"a frequency":           {func(s *CTR) { s.Rates[0].Kind = RateFrequency }, "a frequency of 3 classes"},
 		"an unknown kind":       {func(s *CTR) { s.Rates[0].Kind = rateCount }, "unknown kind 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &CTR{Categories: []int32{0}, Counts: counted(1, 2), Rates: []Rate{{Kind: Above, Weight: 1}}}
+			s := &CTR{Categories: []int32{0}, Counts: counted(1, 2), Rates: []Rate{{Kind: RateAbove, Weight: 1}}}
 			c.change(s)
 			if err := s.Check(2); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
