@@ -165,7 +165,7 @@ class CatBoost(Case):
         model = cb.CatBoostRegressor(iterations=20, cat_features=["country"], one_hot_max_size=10, grow_policy="Depthwise",
                                      verbose=0, allow_writing_files=False).fit(X.drop(columns="mcc"), FRAUD)
         model.save_model(self.folder / "fraud.json", format="json")
-        golden.catboost(model, X.drop(columns="mcc"), self.golden, iterations=(3, 12))
+        golden.catboost(model, X.drop(columns="mcc"), self.golden, iterations=(3, 12), json=self.folder / "fraud.json")
         self.proves(self.folder / "fraud.json", "--iterations", "3:12")
 
     def test_several_classes(self):

@@ -158,6 +158,9 @@ func scorerOf(m *besra.Model, kind string) (_ func() rows.Scorer, numbers int, e
 	case "value":
 		return numberScorer(m.Predict64, m.Values(), len(m.Columns()), bits), m.Values(), nil
 	}
+	if m.ValueOnly() {
+		return nil, 0, fmt.Errorf("--output leaf: the model has values alone, as all of %s: its library tells no leaves", m.Format())
+	}
 	if err := m.Leaf64(nil, nil); err != nil {
 		return nil, 0, fmt.Errorf("--output leaf: %w", err)
 	}

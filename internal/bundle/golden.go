@@ -63,7 +63,7 @@ func (b *Bundle) golden(c *contents, dir string) error {
 	}{
 		{marginFile, "margin", m.Outputs(), &g.Margin, m.ValueOnly(), m.ValueOnly()},
 		{valueFile, "value", m.Values(), &g.Value, false, false},
-		{leafFile, "leaf", m.Trees(), &g.Leaf, true, m.Leaf64(nil, nil) != nil},
+		{leafFile, "leaf", m.Trees(), &g.Leaf, true, m.ValueOnly() || m.Leaf64(nil, nil) != nil},
 	} {
 		file := at(f.file)
 		if _, listed := c.files[file]; f.optional && !listed && !c.has(file) {

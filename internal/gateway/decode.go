@@ -177,7 +177,7 @@ func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *problem.P
 	var want string
 	switch f.column.Type {
 	case besra.String:
-		want = "a string, the category's name"
+		want = "a string, the category's name in quotes,"
 	case besra.Bool:
 		want = "true, false, 0 or 1"
 	default:

@@ -49,7 +49,7 @@ def lightgbm(model, X, out, rows=300, iterations=None, seed=0):
     _lightgbm.write(model, X, out, rows, iterations, seed)
 
 
-def catboost(model, X, out, rows=300, iterations=None, seed=0):
+def catboost(model, X, out, rows=300, iterations=None, json=None, seed=0):
     """Writes the answers of CatBoost.
 
     model       a CatBoost, CatBoostClassifier, CatBoostRegressor or CatBoostRanker
@@ -58,10 +58,11 @@ def catboost(model, X, out, rows=300, iterations=None, seed=0):
     out         the folder
     rows        how many rows
     iterations  half-open range of trees, None for all; besra must be told the same: --iterations
+    json        the file, if the model is saved as JSON: leaves of depthwise and lossguide trees have other numbers there
     """
     from . import _catboost
 
-    _catboost.write(model, X, out, rows, iterations, seed)
+    _catboost.write(model, X, out, rows, iterations, json, seed)
 
 
 def onnx(model, X, out, rows=300, seed=0):

