@@ -97,7 +97,10 @@ func (e *ensemble) count() error {
 	for i := range e.trees {
 		for j := range e.trees[i].Nodes {
 			n := &e.trees[i].Nodes[j]
-			if n.Feature == forest.Leaf && n.Ref == 0 {
+			if n.Feature != forest.Leaf {
+				continue
+			}
+			if n.Ref == 0 {
 				return fmt.Errorf("tree %d, node %d: a leaf without a weight", i, n.ID)
 			}
 			n.Ref = 0
@@ -353,6 +356,9 @@ func (e *ensemble) checkBase() error {
 func (c *call) finish(e *ensemble) (*value, error) {
 	if len(e.trees) == 0 {
 		return nil, errors.New("no trees")
+	}
+	if err := e.merge(); err != nil {
+		return nil, err
 	}
 	if err := e.count(); err != nil {
 		return nil, err

@@ -174,8 +174,8 @@ func (e *ensemble) alone(classes bool) (class int, link pipeline.LinkKind, ok bo
 	case t.always[1] && plain:
 		return 1, link, true
 	case t.never[1] && e.link != pipeline.Probit32:
-		if e.link != pipeline.Mirrored32 || t.positive {
-			link = pipeline.Identity // of one class that has no negative votes, the sum is its probability
+		if e.link != pipeline.Mirrored32 {
+			link = pipeline.Identity // whatever there is to be done to scores of two classes
 			if e.wide {
 				link = pipeline.Rounded32
 			}
