@@ -116,7 +116,8 @@ func (s *Binary) one64(a, b float64) float64 {
 	}
 }
 
-// A Choice takes, for each triple of slots, A where Where is not 0 and else B.
+// A Choice takes, for each triple of slots, A where Where is not 0 and else B; -0 becomes 0, since ONNX Runtime adds 0 to
+// what it takes.
 type Choice struct{ Where, A, B []int32 }
 
 // Name returns "Where".
@@ -138,11 +139,11 @@ func (s *Choice) Run(b *Block, at int) {
 	for i := range b.Len() {
 		row := b.Row(i)
 		for j, slot := range s.Where {
+			from := s.B[j]
 			if row[slot] != 0 {
-				row[at+j] = row[s.A[j]]
-			} else {
-				row[at+j] = row[s.B[j]]
+				from = s.A[j]
 			}
+			row[at+j] = row[from] + 0
 		}
 	}
 }

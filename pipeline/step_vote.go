@@ -138,14 +138,10 @@ func (s *Vote) two(x []float64) {
 // single makes two scores of the one that there is.
 func (s *Vote) single(x []float64, a float64) {
 	switch {
-	case s.Link == Probit32:
-		x[0], x[1] = Link{Kind: Probit32}.one(a), math.NaN() // which ONNX Runtime leaves undefined
 	case s.Link == Mirrored32:
 		x[0], x[1] = Link{Kind: Mirrored32}.one(-a), Link{Kind: Mirrored32}.one(a)
 	case s.OneClass && s.Positive:
 		x[0], x[1] = s.plus(1, -a), a
-	case !s.OneClass && len(s.Base) == 1:
-		x[0], x[1] = a, math.NaN()
 	default:
 		x[0], x[1] = -a, a
 	}

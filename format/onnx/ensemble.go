@@ -366,6 +366,10 @@ func (c *call) finish(e *ensemble) (*value, error) {
 	if err := e.checkBase(); err != nil {
 		return nil, err
 	}
+	if t := &e.tally; e.classifier && e.classes == 2 && !t.always[1] && len(e.base) < 2 &&
+		(e.link == pipeline.Probit32 || len(e.base) == 1 && !t.never[1]) {
+		return nil, errors.New("rows in which no leaf votes for the second class: ONNX Runtime leaves its score undefined")
+	}
 	raw := e.link == pipeline.Identity && !e.tally.positive
 	return &value{kind: float32s, dims: []int{1, e.classes}, scores: e, labels: e.labels, raw: raw}, nil
 }

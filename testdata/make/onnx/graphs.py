@@ -219,6 +219,10 @@ def ensembles():
     ):
         make = partial(classifier, classes=2, **how)
         yield case(f"binary-{name}", "TreeEnsembleClassifier", make, ["two classes", *traits])
+    undefined = "ONNX Runtime leaves its score undefined"
+    for name, how in (("either-base", {"votes": "one", "base": 1}), ("first-probit", {"votes": 0, "post": "PROBIT"})):
+        make = partial(classifier, classes=2, **how)
+        yield case(f"binary-{name}", "TreeEnsembleClassifier", make, ["two classes", "a score that is undefined"], refused=undefined)
     for votes in ("all", "tree", "one", "sparse"):
         for post in ("NONE", "SOFTMAX", "SOFTMAX_ZERO"):
             make = partial(classifier, classes=4, votes=votes, post=post, base=4 if post != "NONE" else 0)
