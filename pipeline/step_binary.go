@@ -3,7 +3,6 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // A BinaryFunc is a function of two numbers.
@@ -15,8 +14,6 @@ const (
 	Minus              // a - b
 	Times              // a · b
 	Over               // a / b
-	Larger             // the larger number, NaN when either is
-	Smaller            // the smaller number, NaN when either is
 	Below              // 1 when a < b, else 0
 	AtMost             // 1 when a <= b, else 0
 	Above              // 1 when a > b, else 0
@@ -24,7 +21,6 @@ const (
 	Same               // 1 when a == b, else 0
 	And                // 1 when neither is 0, else 0
 	Or                 // 1 when either is not 0, else 0
-	PowerOf            // a^b
 	binaryCount
 )
 
@@ -93,10 +89,6 @@ func (s *Binary) one64(a, b float64) float64 {
 		return float64(a * b)
 	case Over:
 		return a / b
-	case Larger:
-		return max(a, b)
-	case Smaller:
-		return min(a, b)
 	case Below:
 		return truth(a < b)
 	case AtMost:
@@ -109,10 +101,8 @@ func (s *Binary) one64(a, b float64) float64 {
 		return truth(a == b)
 	case And:
 		return truth(a != 0 && b != 0)
-	case Or:
-		return truth(a != 0 || b != 0)
 	default:
-		return math.Pow(a, b)
+		return truth(a != 0 || b != 0)
 	}
 }
 
