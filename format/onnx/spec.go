@@ -277,22 +277,8 @@ func (b *builder) listed(name string) []string {
 
 // missing notes where scikit-learn may have known what its graph does not.
 func (b *builder) missing() {
-	if !strings.HasPrefix(b.producer, "skl2onnx") {
-		return
-	}
-	for i := range b.nodes {
-		n := &b.nodes[i]
-		if !b.alive[i] || !strings.HasPrefix(n.op, "TreeEnsemble") {
-			continue
-		}
-		c := call{builder: b, node: n}
-		if c.readAttributes() != nil {
-			continue
-		}
-		if a := c.attribute("nodes_missing_value_tracks_true"); a != nil && !slices.Contains(integerList(a), 1) {
-			b.note("The graph sends missing values the same way at every split. If the forest was trained with missing values, " +
-				"scikit-learn knows better ways, which skl2onnx leaves out.")
-			return
-		}
+	if strings.HasPrefix(b.producer, "skl2onnx") && b.untracked && !b.tracked {
+		b.note("The graph sends missing values the same way at every split. If the forest was trained with missing values, " +
+			"scikit-learn knows better ways, which skl2onnx leaves out.")
 	}
 }
