@@ -5,6 +5,7 @@ import (
 
 	"github.com/besra-ml/besra/format/catboost"
 	"github.com/besra-ml/besra/format/lightgbm"
+	"github.com/besra-ml/besra/format/onnx"
 	"github.com/besra-ml/besra/format/xgboost"
 	"github.com/besra-ml/besra/pipeline"
 )
@@ -22,6 +23,7 @@ func formats() []format {
 		{"xgboost", xgboost.Detect, xgboost.Read},
 		{"lightgbm", lightgbm.Detect, lightgbm.Read},
 		{"catboost", catboost.Detect, catboost.Read},
+		{"onnx", onnx.Detect, onnx.Read},
 	}
 }
 

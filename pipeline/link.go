@@ -14,26 +14,32 @@ type LinkKind uint8
 // The links. Those that end in 32 compute in float32 as XGBoost does, step by step, so that the bits
 // agree; their margins are float32 values.
 const (
-	Identity     LinkKind = iota
-	Logistic32            // 1 / (expf(min(-x, 88.7)) + 1 + 1e-16), XGBoost src/common/math.h
-	Exp32                 // expf(x)
-	Hinge32               // 1 if x > 0, else 0
-	Softmax32             // expf(x - max), divided by the sum, which is taken in double and rounded once
-	Class                 // the index of the first greatest margin: one value however many margins
-	Logistic              // 1 / (1 + exp(-Scale·x)) in double, LightGBM and CatBoost
-	Exp                   // exp(x) in double
-	SignedSquare          // sign(x)·x², LightGBM's reg_sqrt
-	Softplus              // log1p(exp(x)) in double, LightGBM's cross_entropy_lambda
-	Softmax               // exp(x - max), divided by the sum, all in double, LightGBM's multiclass
-	SoftmaxFmath          // exp(x - max), divided by the sum, in double with fmath's exp, CatBoost's MultiClass
-	ExpFmath              // exp(x) in double, fmath's, CatBoost's Poisson
-	Uncertainty           // pairs of a mean and exp(2x), fmath's, of a deviation's logarithm: CatBoost's RMSEWithUncertainty
+	Identity      LinkKind = iota
+	Logistic32             // 1 / (expf(min(-x, 88.7)) + 1 + 1e-16), XGBoost src/common/math.h
+	Exp32                  // expf(x)
+	Hinge32                // 1 if x > 0, else 0
+	Softmax32              // expf(x - max), divided by the sum, which is taken in double and rounded once
+	Class                  // the index of the first greatest margin: one value however many margins
+	Logistic               // 1 / (1 + exp(-Scale·x)) in double, LightGBM and CatBoost
+	Exp                    // exp(x) in double
+	SignedSquare           // sign(x)·x², LightGBM's reg_sqrt
+	Softplus               // log1p(exp(x)) in double, LightGBM's cross_entropy_lambda
+	Softmax                // exp(x - max), divided by the sum, all in double, LightGBM's multiclass
+	SoftmaxFmath           // exp(x - max), divided by the sum, in double with fmath's exp, CatBoost's MultiClass
+	ExpFmath               // exp(x) in double, fmath's, CatBoost's Poisson
+	Uncertainty            // pairs of a mean and exp(2x), fmath's, of a deviation's logarithm: CatBoost's RMSEWithUncertainty
+	Rounded32              // x, rounded to float32
+	Mirrored32             // 1 / (1 + expf(-|x|)), and 1 minus that below 0: LOGISTIC of ONNX's tree ensembles
+	SoftmaxSum32           // expf(x - max), divided by the sum in float32: SOFTMAX of ONNX's tree ensembles
+	SoftmaxZero32          // the same but for zeros, which stay zeros: SOFTMAX_ZERO
+	Probit32               // √2·erf⁻¹(2x - 1) by the formula of ONNX Runtime: PROBIT
 	linkCount
 )
 
 var linkNames = [linkCount]string{
 	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square", "softplus",
 	"softmax", "softmax", "exp", "uncertainty",
+	"identity", "logistic", "softmax", "softmax-zero", "probit",
 }
 
 // A Link is a link function and its parameters.
@@ -41,6 +47,8 @@ type Link struct {
 	Kind    LinkKind
 	Scale   float64 // for Logistic; 0 counts as 1
 	Average bool    // margins are divided by the number of rounds first: LightGBM's random forests have sums for margins
+
+	Chances bool // the values are probabilities, though the function does not say so
 }
 
 // String names the link function.
@@ -53,7 +61,12 @@ func (l Link) String() string {
 
 // Probability reports whether the link's values are probabilities of classes.
 func (l Link) Probability() bool {
-	return l.Kind == Logistic32 || l.Kind == Logistic || l.Kind == Softmax32 || l.Kind == Softmax || l.Kind == SoftmaxFmath
+	switch l.Kind {
+	case Logistic32, Logistic, Softmax32, Softmax, SoftmaxFmath, Mirrored32, SoftmaxSum32, SoftmaxZero32:
+		return true
+	default:
+		return l.Chances
+	}
 }
 
 func (l Link) validate() error {
@@ -86,6 +99,10 @@ func (l Link) apply(dst, x []float64, rounds int) {
 		softmax(dst, x)
 	case SoftmaxFmath:
 		softmaxFmath(dst, x)
+	case SoftmaxSum32:
+		softmaxSum32(dst, x)
+	case SoftmaxZero32:
+		softmaxZero32(dst, x)
 	case Class:
 		dst[0] = argmax(x)
 	case Uncertainty:
@@ -128,6 +145,12 @@ func (l Link) one(x float64) float64 {
 		return math.Copysign(float64(x*x), x)
 	case Softplus:
 		return libm.Log1p(libm.Exp(x))
+	case Rounded32:
+		return float64(float32(x))
+	case Mirrored32:
+		return float64(mirrored32(float32(x)))
+	case Probit32:
+		return float64(probit32(float32(x)))
 	default:
 		return x
 	}
@@ -166,8 +189,7 @@ func softmax32(dst, x []float64) {
 func softmax(dst, x []float64) {
 	top := x[0]
 	for _, v := range x[1:] {
-		// A NaN displaces what came before it, and is displaced by what follows.
-		if !(v < top) {
+		if v > top {
 			top = v
 		}
 	}

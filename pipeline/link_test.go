@@ -34,8 +34,8 @@ func TestLinksGiveTheLibrarysBits(t *testing.T) {
 		"the class, of infinities": {Class, "overflow-softmax-3.2.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			margins := numbers(t, c.dir, "margin.csv")
-			values := numbers(t, c.dir, "value.csv")
+			margins := numbers(t, "xgboost/"+c.dir+"/margin.csv", 32)
+			values := numbers(t, "xgboost/"+c.dir+"/value.csv", 32)
 			for i, x := range margins {
 				got := make([]float64, len(values[i]))
 				Link{Kind: c.kind}.apply(got, x, 1)
@@ -62,10 +62,10 @@ func sameBits(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
 
-// numbers reads a file of float32 numbers of a parity case.
-func numbers(t *testing.T, dir, name string) [][]float64 {
+// numbers reads a file of numbers of a parity case.
+func numbers(t *testing.T, name string, bits int) [][]float64 {
 	t.Helper()
-	f, err := os.Open(filepath.Join("../testdata/xgboost", dir, name))
+	f, err := os.Open(filepath.Join("../testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func numbers(t *testing.T, dir, name string) [][]float64 {
 	for _, line := range lines[1:] {
 		var row []float64
 		for _, cell := range line {
-			x, err := strconv.ParseFloat(cell, 32)
+			x, err := strconv.ParseFloat(cell, bits)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,6 +87,49 @@ func numbers(t *testing.T, dir, name string) [][]float64 {
 		all = append(all, row)
 	}
 	return all
+}
+
+// TestLinksInDoubleGiveTheLibrarysBits is the same for LightGBM, and in place.
+func TestLinksInDoubleGiveTheLibrarysBits(t *testing.T) {
+	for dir, c := range map[string]struct {
+		link   Link
+		rounds int
+	}{
+		"binary-4.7.0":                    {Link{Kind: Logistic, Scale: 1}, 3},
+		"ends-binary-4.7.0":               {Link{Kind: Logistic, Scale: 1}, 1},
+		"sigmoid-3.3.5":                   {Link{Kind: Logistic, Scale: 0.7}, 3},
+		"multiclass-4.7.0":                {Link{Kind: Softmax}, 3},
+		"ends-multiclass-4.7.0":           {Link{Kind: Softmax}, 2},
+		"poisson-4.7.0":                   {Link{Kind: Exp}, 3},
+		"ends-poisson-4.7.0":              {Link{Kind: Exp}, 1},
+		"sqrt-4.7.0":                      {Link{Kind: SignedSquare}, 3},
+		"cross-entropy-lambda-4.7.0":      {Link{Kind: Softplus}, 3},
+		"ends-cross-entropy-lambda-4.7.0": {Link{Kind: Softplus}, 1},
+		"forest-4.7.0":                    {Link{Kind: Logistic, Scale: 1, Average: true}, 5},
+		"forest-range-4.7.0":              {Link{Kind: Logistic, Scale: 1, Average: true}, 3},
+		"forest-classes-4.7.0":            {Link{Kind: Softmax, Average: true}, 5},
+	} {
+		t.Run(dir, func(t *testing.T) {
+			margins := numbers(t, "lightgbm/"+dir+"/margin.csv", 64)
+			values := numbers(t, "lightgbm/"+dir+"/value.csv", 64)
+			for i, x := range margins {
+				got := make([]float64, len(x))
+				c.link.apply(got, x, c.rounds)
+				c.link.apply(x, x, c.rounds)
+				for k, want := range values[i] {
+					if !sameBits(got[k], want) || !sameBits(x[k], want) {
+						t.Errorf("row %d: value %d is %v, in place %v, want %v", i, k, got[k], x[k], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestAnAverageIsNoClass(t *testing.T) {
+	if err := (Link{Kind: Class, Average: true}).validate(); err == nil {
+		t.Error("it is accepted")
+	}
 }
 
 func TestLinksInDoubleGiveTheCLibrarysBits(t *testing.T) {
@@ -161,7 +204,7 @@ func TestLinksHaveNames(t *testing.T) {
 	if got := (Link{Kind: linkCount}).String(); got != fmt.Sprintf("Link(%d)", linkCount) {
 		t.Errorf("one that is none is %q", got)
 	}
-	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Class: false, Identity: false, Exp32: false, Hinge32: false} {
+	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, SoftmaxFmath: true, Mirrored32: true, SoftmaxSum32: true, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
 		if got := (Link{Kind: kind}).Probability(); got != want {
 			t.Errorf("%v: probability is %v", kind, got)
 		}

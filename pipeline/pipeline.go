@@ -39,7 +39,7 @@ type Spec struct {
 	Inputs  []int32      // behind steps: the slots that the model reads, as its features; nil: the columns
 	Results []int32      // without a forest and a linear model: the slots that are the values
 	Rows    forest.Width // before steps: what numbers in a row are rounded to
-	Numbers forest.Width // of Results: their width
+	Numbers forest.Width // of a model that has values only: their width
 
 	ValueOnly   bool // the model has values and no margin
 	Float64Rows bool // codes of strings pass 2^24, so that rows of float32 cannot hold them
@@ -134,7 +134,7 @@ func (p *Pipeline) Width() forest.Width {
 // OutputWidth returns the width of margins and values.
 func (p *Pipeline) OutputWidth() forest.Width {
 	switch {
-	case p.Results != nil:
+	case p.ValueOnly:
 		return p.Numbers
 	case p.Linear != nil:
 		return p.Linear.Width

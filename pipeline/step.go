@@ -143,3 +143,19 @@ func load[T float32 | float64](p *Pipeline, slots []float64, row []T) {
 		slots[i] = x
 	}
 }
+
+// Once runs a step on one row of the given slots and returns what it appends: what is the same in every row is computed
+// while a file is read.
+func Once(s Step, slots []float64) ([]float64, error) {
+	if err := s.Check(len(slots)); err != nil {
+		return nil, err
+	}
+	w := s.Width()
+	if w < 0 || w > MaxSlots-len(slots) {
+		return nil, fmt.Errorf("more than %d values of a row", MaxSlots)
+	}
+	b := &Block{slots: make([]float64, len(slots)+w), width: len(slots) + w, n: 1}
+	copy(b.slots, slots)
+	s.Run(b, len(slots))
+	return b.slots[len(slots):], nil
+}

@@ -68,7 +68,10 @@ func (m *model) readBinary(data []byte) error {
 		return fmt.Errorf("format %.40q, want FlabuffersModel_v1", version)
 	}
 	trees := core.child(1)
-	if doc.err == nil && !trees.there() {
+	switch {
+	case doc.err != nil:
+		return in("the core", doc.err)
+	case !trees.there():
 		return errors.New("no trees")
 	}
 	if err := m.readCore(trees); err != nil {
@@ -118,8 +121,8 @@ func (m *model) readCore(t fbTable) error {
 		return err
 	}
 	m.trees = trees{sizes: t.ints(2), splits: t.ints(1), leaves: t.doubles(8)}
+	m.trees.starts = t.ints(3)
 	steps, ids := t.vector(10, 4), t.ints(11)
-	starts := t.ints(3)
 	if t.err != nil {
 		return in("trees", t.err)
 	}
@@ -133,21 +136,6 @@ func (m *model) readCore(t fbTable) error {
 	m.trees.ids = make([]uint32, len(ids))
 	for i, id := range ids {
 		m.trees.ids[i] = uint32(id)
-	}
-	return m.trees.checkStarts(starts)
-}
-
-// checkStarts wants trees to stand one behind the other.
-func (t *trees) checkStarts(starts []int32) error {
-	if len(starts) != len(t.sizes) {
-		return fmt.Errorf("%d trees with %d beginnings", len(t.sizes), len(starts))
-	}
-	next := int64(0)
-	for i, s := range starts {
-		if int64(s) != next {
-			return fmt.Errorf("tree %d begins at split %d, want %d", i, s, next)
-		}
-		next += int64(t.sizes[i])
 	}
 	return nil
 }

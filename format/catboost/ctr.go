@@ -124,7 +124,11 @@ func (m *model) ctrStep(features []ctrFeature, at slots) (pipeline.Step, error) 
 		if err := ascending(features[i].borders); err != nil {
 			return nil, err
 		}
-		step.Rates = append(step.Rates, features[i].rate)
+		rate := features[i].rate
+		if rate.Kind == pipeline.Above && step.Counts.Classes == 2 {
+			rate.Class = 0 // whatever the file says: the second class is the good one
+		}
+		step.Rates = append(step.Rates, rate)
 	}
 	return step, nil
 }

@@ -18,6 +18,8 @@ type info struct {
 	classes  []string // names of classes, where users gave them or the target had them
 	count    int      // how many classes there are, where users said so
 	ordinals []int    // of each class that training met, which one it is
+
+	divisions map[int64]bool // into how many classes CTRs divided targets
 }
 
 // read reads the words of a .cbm file.
@@ -90,6 +92,8 @@ func (n *info) params(s *jsonscan.Scanner) error {
 		switch string(key) {
 		case "loss_function":
 			return in("loss_function", n.lossFunction(s))
+		case "cat_feature_params":
+			return in("cat_feature_params", n.targetBorders(s))
 		case "data_processing_options":
 			return in("data_processing_options", s.Object(func(key []byte) error {
 				if string(key) != "class_names" || n.classes != nil {
@@ -99,6 +103,33 @@ func (n *info) params(s *jsonscan.Scanner) error {
 			}))
 		}
 		return s.Skip()
+	})
+}
+
+// targetBorders looks for the divisions of targets in descriptions of CTRs.
+func (n *info) targetBorders(s *jsonscan.Scanner) error {
+	switch s.Peek() {
+	case '[':
+		return s.Array(func() error { return n.targetBorders(s) })
+	case '{':
+	default:
+		return s.Skip()
+	}
+	return s.Object(func(key []byte) error {
+		if string(key) != "target_binarization" {
+			return n.targetBorders(s)
+		}
+		return s.Object(func(key []byte) error {
+			if string(key) != "border_count" {
+				return s.Skip()
+			}
+			count, err := s.Integer()
+			if n.divisions == nil {
+				n.divisions = map[int64]bool{}
+			}
+			n.divisions[count] = true
+			return in("border_count", err)
+		})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/besra-ml/besra/internal/jsonscan"
@@ -59,7 +60,23 @@ func (m *model) readJSON(data []byte) error {
 	if m.outputs == 0 { // no tree has said
 		m.outputs = max(1, len(m.bias))
 	}
+	if m.ambiguous() {
+		m.info.notes = append(m.info.notes, "The JSON does not say which targets its CTRs count, and has one table where "+
+			"training had several: answers are those of CatBoost to this file, not those of the model that was trained. "+
+			"Save it as .cbm instead.")
+	}
 	return nil
+}
+
+// ambiguous reports whether tables of CTRs may have taken each other's place, as they do where targets are several
+// or are divided in several ways: in JSON their keys are the same.
+func (m *model) ambiguous() bool {
+	several := len(m.info.divisions) > 1
+	switch m.info.loss {
+	case "MultiRMSE", "MultiRMSEWithMissingValues", "MultiLogloss", "MultiCrossEntropy", "PythonUserDefinedMultiTarget":
+		several = true
+	}
+	return several && slices.ContainsFunc(m.ctrs, func(c ctrFeature) bool { return c.rate.Kind != pipeline.Frequency })
 }
 
 // list calls each with the number of every element of an array, or of none: where CatBoost has nothing to write it

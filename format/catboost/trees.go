@@ -14,6 +14,7 @@ const maxDepth = 16
 type trees struct {
 	symmetric bool
 	sizes     []int32 // of a symmetric tree, its depth; else its nodes
+	starts    []int32 // where each tree begins among splits; nil where the file does not say: they follow one another
 	splits    []int32 // the splits of a symmetric tree's levels, from the leaves up; else that of each node
 	leaves    []float64
 
@@ -31,10 +32,32 @@ func (t *trees) plant(f *forest.Forest, splits []split) error {
 		f.Vectors = t.leaves
 	}
 	f.Trees = make([]forest.Tree, len(t.sizes))
+	plant := t.plantFree
 	if t.symmetric {
-		return t.plantSymmetric(f, splits)
+		plant = t.plantSymmetric
 	}
-	return t.plantFree(f, splits)
+	if err := plant(f, splits); err != nil {
+		return err
+	}
+	return t.checkStarts()
+}
+
+// checkStarts wants trees to stand one behind the other.
+func (t *trees) checkStarts() error {
+	if t.starts == nil {
+		return nil
+	}
+	if len(t.starts) != len(t.sizes) {
+		return fmt.Errorf("%d trees with %d beginnings", len(t.sizes), len(t.starts))
+	}
+	next := int32(0)
+	for i, s := range t.starts {
+		if s != next {
+			return fmt.Errorf("tree %d begins at split %d, want %d", i, s, next)
+		}
+		next += t.sizes[i]
+	}
+	return nil
 }
 
 // plantSymmetric grows trees that ask the same on each level. The last split is the root's: it has the highest bit of

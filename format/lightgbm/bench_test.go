@@ -33,7 +33,10 @@ func synthetic(trees, leaves, features int) []byte {
 		list := func(key string, n int, one func(int) any) {
 			b.WriteString(key + "=")
 			for j := range n {
-				fmt.Fprint(&b, one(j), " ")
+				if j > 0 {
+					b.WriteByte(' ')
+				}
+				fmt.Fprint(&b, one(j))
 			}
 			b.WriteString("\n")
 		}

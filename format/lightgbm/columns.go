@@ -79,3 +79,6 @@ func readInfo(word []byte) info {
 
 // holds reports whether the feature may have had the codes of so many categories.
 func (i info) holds(categories int) bool { return i.whole && i.most < categories }
+
+// fills reports whether it had all of them, or may have.
+func (i info) fills(categories int) bool { return i.whole && (i.most == categories-1 || i.most == 0) }

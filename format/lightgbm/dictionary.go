@@ -3,6 +3,7 @@ package lightgbm
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/besra-ml/besra/internal/strictjson"
@@ -21,7 +22,8 @@ func (r *reader) applyDictionaries(spec *pipeline.Spec) error {
 	if len(all) == 0 {
 		return nil
 	}
-	places, ok := r.places(all)
+	infos := r.knownInfos()
+	places, ok := place(all, infos)
 	if !ok {
 		spec.Notes = append(spec.Notes, fmt.Sprintf("the file has the names of the categories of %d columns, but does not say of which: "+
 			"give the numbers of categories, from 0", len(all)))
@@ -29,8 +31,8 @@ func (r *reader) applyDictionaries(spec *pipeline.Spec) error {
 	}
 	named := false
 	for i, names := range all {
-		if numbersThemselves(names) {
-			continue
+		if infos[places[i]].categorical && numbersThemselves(names) {
+			continue // a number that is none of them is in no set
 		}
 		c := &spec.Columns[places[i]]
 		if *c, err = pipeline.StringColumn(c.Name, names); err != nil {
@@ -119,11 +121,8 @@ func numbersThemselves(names []string) bool {
 	return true
 }
 
-// places returns the column of each dictionary, where that can be told. Features that were trained as categories are
-// those columns, if they are as many. Columns of ordered categories were trained as numbers, and columns that were given
-// as categories need not come from pandas: then what values each feature had must leave one way only to place the
-// dictionaries in the order of columns.
-func (r *reader) places(all [][]string) (places []int, ok bool) {
+// knownInfos returns what the file tells of each feature's values.
+func (r *reader) knownInfos() []info {
 	infos := make([]info, 0, r.head.columns)
 	for _, i := range r.infos() {
 		infos = append(infos, i)
@@ -133,58 +132,59 @@ func (r *reader) places(all [][]string) (places []int, ok bool) {
 			infos[i].categorical = true
 		}
 	}
+	return infos
+}
+
+// place returns the column of each dictionary, where that can be told. Features that were trained as categories are
+// those columns, if they are as many. But columns of ordered categories were trained as numbers, and columns that were
+// declared categories need not come from pandas: so nothing is told when another choice suits the dictionaries
+// better. Where the features are not as many, what values each had must leave one choice only.
+func place(all [][]string, infos []info) (places []int, ok bool) {
 	for i, known := range infos {
 		if known.categorical {
 			places = append(places, i)
 		}
 	}
-	if fits(all, places, infos) {
-		return places, true
+	if fit(all, places, infos, info.holds) {
+		better, found := earliest(all, infos, info.fills)
+		return places, !found || slices.Equal(better, places) || fit(all, places, infos, info.fills)
 	}
-	first, ok := earliest(all, infos)
-	if !ok {
-		return nil, false
-	}
-	last, _ := latest(all, infos)
-	for i := range first {
-		if first[i] != last[i] {
-			return nil, false
-		}
-	}
-	return first, true
+	first, ok := earliest(all, infos, info.holds)
+	return first, ok && slices.Equal(first, latest(all, infos, info.holds))
 }
 
-func fits(all [][]string, places []int, infos []info) bool {
+// fit reports whether the features at these places suit the dictionaries.
+func fit(all [][]string, places []int, infos []info, suits func(info, int) bool) bool {
 	if len(all) != len(places) {
 		return false
 	}
 	for i, p := range places {
-		if !infos[p].holds(len(all[i])) {
+		if !suits(infos[p], len(all[i])) {
 			return false
 		}
 	}
 	return true
 }
 
-// earliest places each dictionary in the first column that may have it.
-func earliest(all [][]string, infos []info) (places []int, ok bool) {
+// earliest gives each dictionary, in order, the first feature that suits it.
+func earliest(all [][]string, infos []info, suits func(info, int) bool) (places []int, ok bool) {
 	for i := range infos {
-		if n := len(places); n < len(all) && infos[i].holds(len(all[n])) {
+		if n := len(places); n < len(all) && suits(infos[i], len(all[n])) {
 			places = append(places, i)
 		}
 	}
 	return places, len(places) == len(all)
 }
 
-// latest places each in the last.
-func latest(all [][]string, infos []info) (places []int, ok bool) {
-	places = make([]int, len(all))
+// latest gives each the last, where there is one for each.
+func latest(all [][]string, infos []info, suits func(info, int) bool) []int {
+	places := make([]int, len(all))
 	n := len(all)
 	for i := len(infos) - 1; i >= 0 && n > 0; i-- {
-		if infos[i].holds(len(all[n-1])) {
+		if suits(infos[i], len(all[n-1])) {
 			n--
 			places[n] = i
 		}
 	}
-	return places, n == 0
+	return places
 }

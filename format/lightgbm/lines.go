@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unsafe"
+
+	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 var errShort = errors.New("the file ends early")
@@ -105,6 +106,8 @@ type values struct {
 	key  string
 	n, i int
 	err  error
+
+	scanner *strictjson.Scanner // for numbers with a fraction
 }
 
 func (f field) values(key string, n int) values { return values{field: f, key: key, n: n} }
@@ -178,7 +181,17 @@ func (v *values) odd(least, most int64) {
 // float takes a number, rounded correctly as LightGBM does. NaN is none.
 func (v *values) float() float64 {
 	word := v.word()
-	x, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(word), len(word)), 64)
+	v.scanner.Reset(word)
+	x, err := v.scanner.Float()
+	if err != nil || v.scanner.Offset() < len(word) {
+		x = v.oddFloat(word)
+	}
+	return x
+}
+
+// oddFloat reads what is no number of JSON: infinities, .5, +1, and what is none at all.
+func (v *values) oddFloat(word []byte) float64 {
+	x, err := strconv.ParseFloat(string(word), 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
 		v.fail("value %d is %.40q, which is no number", v.i-1, word)

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/besra-ml/besra/forest"
+	"github.com/besra-ml/besra/internal/strictjson"
 )
 
 // A key is what a line of a tree says.
@@ -50,6 +51,8 @@ type treeText struct {
 	fields [keyCount]field
 	met    []bool  // nodes that are somebody's child
 	stack  []int32 // nodes to look at
+
+	scanner strictjson.Scanner
 }
 
 // readTrees takes all trees, up to the line that ends them.
@@ -178,7 +181,9 @@ func (t *treeText) list(k key, n int) (values, error) {
 	if len(f.value) < 2*n-1 {
 		return values{}, f.in(keyNames[k], fmt.Errorf("there are %d values, not %d", f.count(), n))
 	}
-	return f.values(keyNames[k], n), nil
+	v := f.values(keyNames[k], n)
+	v.scanner = &t.scanner
+	return v, nil
 }
 
 // nodes makes the nodes of a tree: first its splits, then its leaves.

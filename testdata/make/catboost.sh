@@ -49,3 +49,4 @@ reference=$(environment 1.2.10)
 echo "catboost 1.2.10: answering"
 "$reference" $make/cat/answer.py 1.2.10 "$models" testdata/catboost "$pattern"
 echo "testdata/catboost: $(ls testdata/catboost | wc -l) cases"
+[ "$pattern" != '*' ] || "$reference" $make/cat/damage.py testdata

@@ -45,8 +45,24 @@ def numbered(word, k):
 
 
 def loss(model):
-    params = model["model_info"].get("params")
-    return params["loss_function"]["type"] if params else ""
+    info = model["model_info"]
+    if "params" in info:
+        return info["params"]["loss_function"]["type"]
+    return json.loads(info.get("loss_function", "{}")).get("type", "")
+
+
+def header(case, data, known):
+    """What columns are called: by the file, else by their place. JSON of 1.0 has no names."""
+    given = {f["flat_feature_index"]: f.get("feature_id") for f in known}
+    if case.format == "cbm" and data.names:
+        given = {flat: data.names[flat] for flat in given}
+    out = {}
+    for flat, name in given.items():
+        name = name or f"f{flat}"
+        while not given[flat] and name in given.values():
+            name += "_"
+        out[flat] = name
+    return list(out.values())
 
 
 def default(name):
@@ -59,6 +75,8 @@ def default(name):
 def answer(case, version, models, out):
     name = case.folder(version)
     source, folder = os.path.join(models, name), os.path.join(out, name)
+    if case.refused and os.path.isdir(folder):
+        return  # its ids are drawn by chance: it is made once
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     shutil.copyfile(os.path.join(source, f"model.{case.format}"), os.path.join(folder, f"model.{case.format}"))
@@ -74,10 +92,9 @@ def answer(case, version, models, out):
     info = document["features_info"]
     known = (info.get("float_features") or []) + (info.get("categorical_features") or [])
     known.sort(key=lambda f: f["flat_feature_index"])
-    header = [f.get("feature_id") or f"f{f['flat_feature_index']}" for f in known]
     flats = [f["flat_feature_index"] for f in known]
     write(
-        os.path.join(folder, "rows.csv"), header,
+        os.path.join(folder, "rows.csv"), header(case, data, known),
         [[row[j] if j in data.categorical else text32(row[j]) for j in flats] for row in rows],
     )
 
@@ -107,6 +124,9 @@ def answer(case, version, models, out):
 def main(version, models, out, pattern="*"):
     if catboost.__version__ != version:
         sys.exit(f"catboost {catboost.__version__} is installed, not {version}")
+    if pattern == "*":
+        for name in set(os.listdir(out)) - {case.folder(v) for case in CASES for v in case.versions}:
+            shutil.rmtree(os.path.join(out, name))
     for case in CASES:
         for trained in case.versions:
             name = case.folder(trained)

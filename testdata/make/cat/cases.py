@@ -1,8 +1,10 @@
 """All cases."""
 
-import numbers_
+import categories
+import columns
+import losses
 
-CASES = numbers_.CASES
+CASES = columns.CASES + losses.CASES + categories.CASES
 
 names = [c.folder(v) for c in CASES for v in c.versions]
 repeated = {n for n in names if names.count(n) > 1}

@@ -34,13 +34,13 @@ def adversarial(rng, model, data, count, plain):
             changed(j, float(v))
     for j, column in enumerate(data.columns):
         if j not in data.categorical:
-            for v in NUMBERS if j < 6 else NUMBERS[j % 9 : j % 9 + 1]:
+            for v in NUMBERS if j < 6 else NUMBERS[j % 9 : j % 9 + 1] if j % 8 == 0 else ():
                 changed(j, float(v))
             continue
         seen = sorted(set(column))
-        for v in seen if len(seen) < 12 else [seen[i] for i in rng.permutation(len(seen))[:12]]:
+        for v in seen if len(seen) < 12 else [seen[i] for i in rng.permutation(len(seen))[:8]]:
             changed(j, v)
-        for v in STRANGE:
+        for v in STRANGE if len(data.categorical) == 1 else STRANGE[j % 2 :: 2]:
             changed(j, v)
     for v in (*NUMBERS, 1.0):
         rows.append([("unseen" if j in data.categorical else float(v)) for j in range(len(data.columns))])

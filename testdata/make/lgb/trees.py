@@ -1,5 +1,7 @@
 """Shapes of trees, what is missing, boosters, and ways to save."""
 
+import re
+
 import case as c
 from case import ALL, LATEST, SINCE3, Case
 from data import extremes, numeric, scaled
@@ -52,7 +54,9 @@ def linear():
     yield Case("linear-classes", numeric("class3"), {"objective": "multiclass", "num_class": 3} | params, trait, LATEST)
     yield Case("linear-never-missing", numeric("real", missing=0), REAL | params, [*trait, "nothing was missing"], LATEST)
     yield Case("linear-missing-none", numeric("real", missing=0.3), REAL | params | {"use_missing": False}, [*trait, "nothing is missing"], SINCE3)
-    yield Case("linear-tiny", scaled("real", [1e-36, 1e-35, 1.0]), REAL | params, [*trait, "around zero"], LATEST)
+    # So steep that it shows whether 1e-36 is zero; and no longer than before, for tree_sizes.
+    steep = c.edited(lambda text: re.sub(r"e-3[345](?= |\n)", "e+35", text))
+    yield Case("linear-tiny", scaled("real", [1e-34, 1e-35, 1.0]), REAL | params, [*trait, "around zero"], LATEST, save=steep)
     yield Case("linear-dart", numeric("real"), REAL | params | {"boosting": "dart", "drop_rate": 0.9, "skip_drop": 0.0}, trait, LATEST, rounds=5)
     yield Case("linear-deep", numeric("real", n=600), REAL | params | {"num_leaves": 31}, trait, LATEST)
     yield Case("linear-one-leaf", numeric("real"), REAL | params | {"min_data_in_leaf": 1000}, [*trait, "single leaves"], LATEST)
@@ -77,6 +81,10 @@ def shapes():
 
 def ways():
     yield Case("no-trees", numeric("binary"), BINARY, ["no trees"], SINCE3, fit=c.untrained)
+    classes = {"objective": "multiclass", "num_class": 3}
+    yield Case("no-trees-classes", numeric("class3"), classes, ["no trees"], LATEST, fit=c.untrained)
+    forest = {"boosting": "rf", "bagging_fraction": 0.6, "bagging_freq": 1}
+    yield Case("no-trees-forest", numeric("binary"), BINARY | forest, ["no trees", "average"], LATEST, fit=c.untrained)
     yield Case("early-stopping", numeric("binary"), BINARY | {"learning_rate": 0.5}, ["early stopping"], ALL, rounds=40, fit=c.early)
     yield Case("continued", numeric("binary"), BINARY, ["continued"], SINCE3, fit=c.continued)
     yield Case("refitted", numeric("binary"), BINARY, ["refitted"], SINCE3, fit=c.refitted)

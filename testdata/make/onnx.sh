@@ -1,0 +1,45 @@
+#!/bin/sh
+# Remakes the ONNX cases under testdata/onnx, and the damaged files made of them, the same bytes every time.
+#
+# usage: testdata/make/onnx.sh [PATTERN]     only cases whose folder's name matches, such as 'forest-*'
+#
+# Each version of onnx stands for the exporters of its time, which fit and write their models in a virtual environment of
+# their own; then ONNX Runtime answers. The environments stay in .cache/onnx and take about 2.5 GB of disk. Needs Python
+# 3.11, or PYTHON naming one.
+set -eu
+cd "$(dirname "$0")/../.."
+
+python=${PYTHON:-python3.11}
+pattern=${1:-*}
+cache=$PWD/.cache/onnx
+models=$cache/models
+make=testdata/make
+runtime=1.32.0
+
+export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore OMP_NUM_THREADS=1
+
+environment() { # name, requirements: prints the interpreter of its environment, made anew when its requirements change
+	home=$cache/$1
+	if ! cmp -s "$2" "$home/requirements.txt"; then
+		rm -rf "$home"
+		"$python" -m venv "$home"
+		"$home/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps -r "$2" >&2
+		cp "$2" "$home/requirements.txt"
+	fi
+	echo "$home/bin/python"
+}
+
+mkdir -p "$cache"
+rm -rf "$models"
+for list in "$make"/requirements-onnx-*.txt; do
+	version=${list##*-}
+	version=${version%.txt}
+	interpreter=$(environment "$version" "$list")
+	echo "onnx $version: fitting"
+	"$interpreter" $make/onnx/train.py "$version" "$models" "$pattern"
+done
+[ "$pattern" != '*' ] || rm -rf testdata/onnx
+echo "onnxruntime $runtime: answering"
+"$(environment runtime-$runtime $make/requirements-onnxruntime-$runtime.txt)" $make/onnx/answer.py "$models" testdata/onnx "$pattern"
+echo "testdata/onnx: $(ls testdata/onnx | wc -l) cases"
+#DAMAGE
