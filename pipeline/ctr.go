@@ -33,7 +33,7 @@ type Counts struct {
 	Classes     int              // numbers of a row
 	Numbers     []int32          // row by row
 	Sums        []float32        // of the target, a row each: then a row's one number says how many were summed
-	Denominator int32            // of [Frequency]
+	Denominator int32            // of [RateFrequency]
 }
 
 // A RateKind says what is good.
@@ -41,10 +41,10 @@ type RateKind uint8
 
 // The kinds of rates.
 const (
-	Above     RateKind = iota // targets of a class above Class, of all: CatBoost's Borders
-	Within                    // targets of Class, of all: Buckets
-	Mean                      // the sum of targets, of their number: BinarizedTargetMeanValue, FloatTargetMeanValue
-	Frequency                 // the number, of the denominator: Counter, FeatureFreq
+	RateAbove     RateKind = iota // targets of a class above Class, of all: CatBoost's Borders
+	RateWithin                    // targets of Class, of all: Buckets
+	RateMean                      // the sum of targets, of their number: BinarizedTargetMeanValue, FloatTargetMeanValue
+	RateFrequency                 // the number, of the denominator: Counter, FeatureFreq
 	rateCount
 )
 
@@ -101,15 +101,15 @@ func (c *Counts) check() error {
 
 func (c *Counts) checkRate(r *Rate) error {
 	switch r.Kind {
-	case Above, Within:
+	case RateAbove, RateWithin:
 		if c.Classes < 2 || r.Class < 0 || int(r.Class) >= c.Classes {
 			return fmt.Errorf("class %d of %d", r.Class, c.Classes)
 		}
-	case Mean:
+	case RateMean:
 		if c.Sums == nil {
 			return errors.New("a mean without sums")
 		}
-	case Frequency:
+	case RateFrequency:
 		if c.Classes != 1 {
 			return fmt.Errorf("a frequency of %d classes", c.Classes)
 		}
@@ -136,20 +136,20 @@ func (s *CTR) Run(b *Block, at int) {
 // of returns what is good in a row, and of how many.
 func (c *Counts) of(r *Rate, row int, seen bool) (good, total float32) {
 	switch {
-	case r.Kind == Frequency && seen:
+	case r.Kind == RateFrequency && seen:
 		return float32(c.Numbers[row]), float32(c.Denominator)
-	case r.Kind == Frequency:
+	case r.Kind == RateFrequency:
 		return 0, float32(c.Denominator)
 	case !seen:
 		return 0, 0
-	case r.Kind == Mean:
+	case r.Kind == RateMean:
 		return c.Sums[row], float32(c.Numbers[row])
 	}
 	numbers := c.Numbers[row*c.Classes:][:c.Classes]
 	all, some := int32(0), int32(0)
 	for k, n := range numbers {
 		all += n
-		if r.Kind == Within && k == int(r.Class) || r.Kind == Above && k > int(r.Class) {
+		if r.Kind == RateWithin && k == int(r.Class) || r.Kind == RateAbove && k > int(r.Class) {
 			some += n
 		}
 	}

@@ -30,13 +30,13 @@ func ctrKindNames() [ctrKindCount]string {
 func (k ctrKind) rate() pipeline.RateKind {
 	switch k {
 	case borders:
-		return pipeline.Above
+		return pipeline.RateAbove
 	case buckets:
-		return pipeline.Within
+		return pipeline.RateWithin
 	case binarizedTargetMeanValue, floatTargetMeanValue:
-		return pipeline.Mean
+		return pipeline.RateMean
 	default:
-		return pipeline.Frequency
+		return pipeline.RateFrequency
 	}
 }
 
@@ -125,7 +125,7 @@ func (m *model) ctrStep(features []ctrFeature, at slots) (pipeline.Step, error) 
 			return nil, err
 		}
 		rate := features[i].rate
-		if rate.Kind == pipeline.Above && step.Counts.Classes == 2 {
+		if rate.Kind == pipeline.RateAbove && step.Counts.Classes == 2 {
 			rate.Class = 0 // whatever the file says: the second class is the good one
 		}
 		step.Rates = append(step.Rates, rate)

@@ -76,7 +76,7 @@ func (m *model) ambiguous() bool {
 	case "MultiRMSE", "MultiRMSEWithMissingValues", "MultiLogloss", "MultiCrossEntropy", "PythonUserDefinedMultiTarget":
 		several = true
 	}
-	return several && slices.ContainsFunc(m.ctrs, func(c ctrFeature) bool { return c.rate.Kind != pipeline.Frequency })
+	return several && slices.ContainsFunc(m.ctrs, func(c ctrFeature) bool { return c.rate.Kind != pipeline.RateFrequency })
 }
 
 // list calls each with the number of every element of an array, or of none: where CatBoost has nothing to write it
@@ -338,7 +338,7 @@ func (d document) table(kind ctrKind) (*ctrTable, error) {
 	if err != nil {
 		return t, err
 	}
-	mean := kind.rate() == pipeline.Mean
+	mean := kind.rate() == pipeline.RateMean
 	switch least, most := kind.strides(); {
 	case stride < least || stride > most:
 		return t, fmt.Errorf("hash_stride is %d", stride)
@@ -393,9 +393,9 @@ func (d document) rows(t *ctrTable, stride int, mean bool) error {
 // strides bounds the elements of a row.
 func (k ctrKind) strides() (least, most int64) {
 	switch k.rate() {
-	case pipeline.Mean:
+	case pipeline.RateMean:
 		return 3, 3
-	case pipeline.Frequency:
+	case pipeline.RateFrequency:
 		return 2, 2
 	default:
 		return 3, math.MaxInt32
