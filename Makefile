@@ -20,7 +20,7 @@ GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.9.0
 
 # The budgets of stripped binaries, in MB: a container or a function that starts cold reads all of its own.
-SIZE_MB := 26
+SIZE_MB := 27
 BOOTSTRAP_MB := 16
 BOOTSTRAP_ZIPPED_MB := 6.5
 
@@ -185,6 +185,7 @@ bench-builds:
 parity: ## remake the parity cases with the pinned libraries (Python 3.11, 7 GB) and docs/parity.md
 	testdata/make/xgboost.sh
 	testdata/make/lightgbm.sh
+	testdata/make/catboost.sh
 	$(GO) test -count=1 -run TestParity . -update
 
 .PHONY: golden

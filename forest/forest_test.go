@@ -441,3 +441,32 @@ func TestRandomShapes(t *testing.T) {
 		compareKernels(t, r, s)
 	}
 }
+
+func TestALastBaseOfLaterRounds(t *testing.T) {
+	leaf := func(v float64) Tree { return Tree{Weight: 1, Nodes: []Node{{Feature: Leaf, Value: v}}} }
+	f := &Forest{
+		Features: 1, Outputs: 1, Trees: []Tree{leaf(1), leaf(10), leaf(100)}, Scale: 2, BaseLast: true,
+		Base: []float64{0.5}, Later: []float64{math.Copysign(0, -1)},
+	}
+	e, err := Compile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from, to int
+		want     float64
+	}{{0, 3, 222.5}, {0, 1, 2.5}, {1, 3, 220}, {2, 3, 200}, {0, 0, 0.5}, {3, 3, 0}} {
+		got, plain := []float64{-1}, []float64{-1}
+		Margin(e, got, []float32{0}, c.from, c.to)
+		Plain(e, plain, []float32{0}, c.from, c.to)
+		if got[0] != c.want || plain[0] != c.want {
+			t.Errorf("rounds %d to %d: %v, by the plain walk %v, want %v", c.from, c.to, got[0], plain[0], c.want)
+		}
+	}
+	for _, later := range [][]float64{{1, 2}, {math.NaN()}} {
+		f.Later = later
+		if _, err := Compile(f); err == nil {
+			t.Errorf("%v are taken", later)
+		}
+	}
+}

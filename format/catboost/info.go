@@ -19,7 +19,7 @@ type info struct {
 	count    int      // how many classes there are, where users said so
 	ordinals []int    // of each class that training met, which one it is
 
-	divisions map[int64]bool // into how many classes CTRs divided targets
+	divided bool // CTRs of one kind divide targets in several ways
 }
 
 // read reads the words of a .cbm file.
@@ -93,7 +93,7 @@ func (n *info) params(s *jsonscan.Scanner) error {
 		case "loss_function":
 			return in("loss_function", n.lossFunction(s))
 		case "cat_feature_params":
-			return in("cat_feature_params", n.targetBorders(s))
+			return in("cat_feature_params", n.ctrs(s))
 		case "data_processing_options":
 			return in("data_processing_options", s.Object(func(key []byte) error {
 				if string(key) != "class_names" || n.classes != nil {
@@ -106,30 +106,43 @@ func (n *info) params(s *jsonscan.Scanner) error {
 	})
 }
 
-// targetBorders looks for the divisions of targets in descriptions of CTRs.
-func (n *info) targetBorders(s *jsonscan.Scanner) error {
+// ctrs takes descriptions of CTRs: lists of them, by what they are for.
+func (n *info) ctrs(s *jsonscan.Scanner) error {
 	switch s.Peek() {
-	case '[':
-		return s.Array(func() error { return n.targetBorders(s) })
 	case '{':
+		return s.Object(func([]byte) error { return n.ctrs(s) })
+	case '[':
 	default:
 		return s.Skip()
 	}
-	return s.Object(func(key []byte) error {
-		if string(key) != "target_binarization" {
-			return n.targetBorders(s)
+	borders := map[string]int64{} // of targets, by kind
+	return s.Array(func() error {
+		if s.Peek() != '{' {
+			return s.Skip()
 		}
-		return s.Object(func(key []byte) error {
-			if string(key) != "border_count" {
+		kind, count := "", int64(0)
+		err := s.Object(func(key []byte) (err error) {
+			switch string(key) {
+			case "ctr_type":
+				kind, err = s.Text()
+			case "target_binarization":
+				return s.Object(func(key []byte) (err error) {
+					if string(key) != "border_count" {
+						return s.Skip()
+					}
+					count, err = s.Integer()
+					return err
+				})
+			default:
 				return s.Skip()
 			}
-			count, err := s.Integer()
-			if n.divisions == nil {
-				n.divisions = map[int64]bool{}
-			}
-			n.divisions[count] = true
-			return in("border_count", err)
+			return err
 		})
+		if before, ok := borders[kind]; ok && before != count {
+			n.divided = true
+		}
+		borders[kind] = count
+		return err
 	})
 }
 

@@ -28,57 +28,56 @@ type attribute struct {
 func readAttribute(message []byte) (a attribute, err error) {
 	a.list = message
 	for len(message) > 0 {
-		message = a.skipLists(message)
-		if len(message) == 0 {
-			break
+		if n := a.skip(message); n > 0 {
+			message = message[n:]
+			continue
 		}
-		f, rest, err := next(message)
-		if err != nil {
+		var f field
+		if f, message, err = next(message); err != nil {
 			return a, err
 		}
-		if err := a.read(f); err != nil {
+		if err = a.add(f); err != nil {
 			return a, err
 		}
-		message = rest
 	}
 	return a, nil
 }
 
-// skipLists counts what lists hold at the beginning of the message, one field each, and returns what follows it: nearly
-// all of a file of trees is such lists.
-func (a *attribute) skipLists(message []byte) []byte {
+// skip counts the elements of a list at the message's begin, when they are written the usual way, and returns how many
+// bytes they take. Most bytes of a file are passed here.
+func (a *attribute) skip(message []byte) (passed int) {
 	const (
-		float   = byte(attributeFloats<<3 | protowire.Fixed32Type)
-		integer = byte(attributeInts<<3 | protowire.VarintType)
-		text    = byte(attributeStrings<<3 | protowire.BytesType)
+		float   = attributeFloats<<3 | byte(protowire.Fixed32Type)
+		integer = attributeInts<<3 | byte(protowire.VarintType)
+		text    = attributeStrings<<3 | byte(protowire.BytesType)
 	)
-	for len(message) >= 5 && message[0] == float {
-		message = message[5:]
-		a.floats++
-		a.set |= 1 << attributeFloats
-	}
-	for len(message) > 10 && message[0] == integer { // a number has ten bytes at most, the tenth of which next checks
-		end := 1
-		for end < 10 && message[end] >= 0x80 {
-			end++
+	rest := message
+	for len(rest) > 5 {
+		n := 0
+		switch {
+		case rest[0] == float:
+			n = 5
+			a.floats++
+		case rest[0] == integer && rest[1] < 0x80:
+			n = 2
+			a.integers++
+		case rest[0] == integer && rest[2] < 0x80:
+			n = 3
+			a.integers++
+		case rest[0] == text && rest[1] < 0x80 && len(rest) >= 2+int(rest[1]):
+			n = 2 + int(rest[1])
+			a.texts++
 		}
-		if end == 10 {
+		if n == 0 {
 			break
 		}
-		message = message[end+1:]
-		a.integers++
-		a.set |= 1 << attributeInts
+		rest = rest[n:]
 	}
-	for len(message) >= 2 && message[0] == text && int(message[1]) <= min(len(message)-2, 127) {
-		message = message[2+int(message[1]):]
-		a.texts++
-		a.set |= 1 << attributeStrings
-	}
-	return message
+	return len(message) - len(rest)
 }
 
-// read takes a field.
-func (a *attribute) read(f field) (err error) {
+// add takes a field.
+func (a *attribute) add(f field) (err error) {
 	if f.num < 32 {
 		a.set |= 1 << f.num
 	}
@@ -188,14 +187,14 @@ func (l *list) integer() int64 {
 
 // float returns the next float, 0 behind the last.
 func (l *list) float() float32 {
+	if r := l.rest; len(r) >= 5 && r[0] == byte(l.num<<3)|byte(protowire.Fixed32Type) && len(l.packed) == 0 {
+		l.rest = r[5:]
+		return math.Float32frombits(binary.LittleEndian.Uint32(r[1:]))
+	}
 	if len(l.packed) >= 4 {
 		v, _ := protowire.ConsumeFixed32(l.packed)
 		l.packed = l.packed[4:]
 		return math.Float32frombits(v)
-	}
-	if r := l.rest; len(r) >= 5 && r[0] == byte(l.num<<3|protowire.Number(protowire.Fixed32Type)) {
-		l.rest = r[5:]
-		return math.Float32frombits(binary.LittleEndian.Uint32(r[1:]))
 	}
 	f := l.field()
 	if f.typ == protowire.BytesType && len(f.bytes) >= 4 {
@@ -207,9 +206,10 @@ func (l *list) float() float32 {
 
 // bytes returns the next text, nil behind the last.
 func (l *list) bytes() []byte {
-	if r := l.rest; len(r) > 2 && r[0] == byte(l.num<<3|protowire.Number(protowire.BytesType)) && int(r[1]) <= min(len(r)-2, 127) {
-		l.rest = r[2+int(r[1]):]
-		return r[2:][:r[1]]
+	if r := l.rest; len(r) > 1 && r[0] == byte(l.num<<3)|byte(protowire.BytesType) && r[1] < 0x80 && len(r) >= 2+int(r[1]) {
+		n := 2 + int(r[1])
+		l.rest = r[n:]
+		return r[2:n]
 	}
 	f := l.field()
 	return f.bytes
