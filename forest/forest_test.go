@@ -255,8 +255,8 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 				return "symmetric by bytes"
 			}
 			return "symmetric"
-		case *bytewise:
-			return strings.TrimPrefix(fmt.Sprintf("%T", k.trees), "*forest.")
+		case *mask, *sieve:
+			return strings.TrimPrefix(fmt.Sprintf("%T", k), "*forest.")
 		default:
 			p := assemble(f, have)
 			switch {

@@ -32,6 +32,8 @@ TEXT ·maskWalk(SB), NOSPLIT, $0-40
 	LEAQ      ·maskLower(SB), R11
 	JMP       more
 
+	PCALIGN $64
+
 walk:
 	WALK
 	MOVL (R9)(BX*4), R8
@@ -62,6 +64,8 @@ TEXT ·maskSum32(SB), NOSPLIT, $0-44
 	LEAQ      ·maskLower(SB), R11
 	JMP       more
 
+	PCALIGN $64
+
 walk:
 	WALK
 	VADDSS (R9)(BX*4), X3, X3
@@ -88,6 +92,8 @@ TEXT ·maskSum64(SB), NOSPLIT, $0-48
 	LEAQ      ·maskUpper(SB), R10
 	LEAQ      ·maskLower(SB), R11
 	JMP       more
+
+	PCALIGN $64
 
 walk:
 	WALK

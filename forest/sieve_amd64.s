@@ -36,6 +36,8 @@ TEXT ·sieveWalk(SB), NOSPLIT, $0-40
 	VMOVDQU64 64(DX), Z2
 	JMP       more
 
+	PCALIGN $64
+
 walk:
 	SIEVE
 	MOVL (R9)(AX*4), R8
@@ -62,6 +64,8 @@ TEXT ·sieveSum32(SB), NOSPLIT, $0-44
 	VMOVDQU64 64(DX), Z2
 	JMP       more
 
+	PCALIGN $64
+
 walk:
 	SIEVE
 	VADDSS (R9)(AX*4), X3, X3
@@ -86,6 +90,8 @@ TEXT ·sieveSum64(SB), NOSPLIT, $0-48
 	VMOVDQU64 (DX), Z1
 	VMOVDQU64 64(DX), Z2
 	JMP       more
+
+	PCALIGN $64
 
 walk:
 	SIEVE

@@ -12,6 +12,8 @@ TEXT ·decideBytes(SB), NOSPLIT, $0-32
 	VMOVDQU64 64(DX), Z2
 	JMP       more
 
+	PCALIGN $64
+
 decide:
 	VMOVDQU64 (SI), Z0
 	VPERMI2B  Z2, Z1, Z0
