@@ -82,7 +82,7 @@ func (m *model) readBinary(data []byte) error {
 	if err := m.readInfo(core); err != nil {
 		return err
 	}
-	parts := core.texts(3)
+	parts := core.raws(3)
 	if doc.err != nil {
 		return in("parts", doc.err)
 	}
@@ -215,7 +215,7 @@ func (b *ctrBase) read(t fbTable) error {
 func (m *model) readInfo(core fbTable) error {
 	words := map[string]string{}
 	err := core.children(2, func(_ int, pair fbTable) error {
-		words[pair.text(0)] = pair.text(1)
+		words[pair.raw(0)] = pair.raw(1) // users may add what they like
 		return nil
 	})
 	if err != nil {

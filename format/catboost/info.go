@@ -185,19 +185,26 @@ func (n *info) classParams(s *jsonscan.Scanner) error {
 	})
 }
 
-// classNames takes names of classes: texts, or numbers, which are named as they are written.
+// classNames takes names of classes: texts; or numbers and truth values, which are named as Python writes them.
 func (n *info) classNames(s *jsonscan.Scanner) error {
 	if s.Peek() == 'n' { // null: there are none
 		return s.Skip()
 	}
 	return s.Array(func() error {
-		if s.Peek() == '"' {
-			name, err := s.Text()
-			n.classes = append(n.classes, name)
-			return err
+		name, err := "", error(nil)
+		switch s.Peek() {
+		case '"':
+			name, err = s.Text()
+		case 't':
+			name, err = "True", s.Skip()
+		case 'f':
+			name, err = "False", s.Skip()
+		default:
+			var x float64
+			x, err = s.Float()
+			name = strconv.FormatFloat(x, 'f', -1, 64)
 		}
-		x, err := s.Float()
-		n.classes = append(n.classes, strconv.FormatFloat(x, 'f', -1, 64))
+		n.classes = append(n.classes, name)
 		return err
 	})
 }
