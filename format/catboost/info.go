@@ -3,8 +3,8 @@ package catboost
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/besra-ml/besra/internal/jsonscan"
 )
@@ -80,11 +80,11 @@ func whole(text string, read func(*jsonscan.Scanner) error) error {
 	return s.End()
 }
 
-// version finds the release in what the build wrote about itself. Some only know their commit.
+// version finds the release in what the build wrote about itself, as "Branch: tags/v1.2.10". Some know their commit alone.
 func (n *info) version(text string) {
-	if m := regexp.MustCompile(`tags/v(\d+(\.\d+)*)\s`).FindStringSubmatch(text); m != nil {
-		n.trainer = m[1]
-	}
+	_, release, _ := strings.Cut(text, "tags/v")
+	end := strings.IndexFunc(release, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	n.trainer = release[:max(0, end)]
 }
 
 func (n *info) params(s *jsonscan.Scanner) error {
