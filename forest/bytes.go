@@ -57,7 +57,7 @@ func newBytewise(f *Forest, p *program) rowKernel {
 			return nil
 		}
 	}
-	r := newRanks(f, p)
+	r := newRanks(p, cutsOf(f, p))
 	switch {
 	case r == nil:
 		return nil

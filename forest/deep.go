@@ -74,9 +74,6 @@ func (p *program) placeDeep(win *treeWindow, f *Forest, tree int, order []int32)
 	return root, true
 }
 
-// A walker is a walk: where it is, by which row's keys, and where the payload goes.
-type walker struct{ at, keys, out uint32 }
-
 // deepStep returns the node that follows node i.
 func deepStep(nodes unsafe.Pointer, i uint32, keys unsafe.Pointer) uint32 {
 	n := *(*uint64)(unsafe.Add(nodes, uintptr(i)*8))
@@ -90,30 +87,8 @@ func deepStep(nodes unsafe.Pointer, i uint32, keys unsafe.Pointer) uint32 {
 // deepLevels is how many steps are taken before those that have arrived leave.
 const deepLevels = 4
 
-// deepWalk takes walkers to their leaves.
-func deepWalk(small []uint64, keys []int64, payloads []uint32, walkers []walker) {
-	nodes, k := unsafe.Pointer(&small[0]), unsafe.Pointer(&keys[0])
-	for len(walkers) > 0 {
-		for range deepLevels {
-			for i := range walkers {
-				w := &walkers[i]
-				w.at = deepStep(nodes, w.at, unsafe.Add(k, uintptr(w.keys)*8))
-			}
-		}
-		on := 0
-		for _, w := range walkers {
-			n := *(*uint64)(unsafe.Add(nodes, uintptr(w.at)*8))
-			payloads[w.out] = uint32(n >> 32) // of a split, until its leaf's takes its place
-			walkers[on] = w
-			if n>>16&deepReach != 0 {
-				on++
-			}
-		}
-		walkers = walkers[:on]
-	}
-}
-
-// deepTrees takes one row through a window.
+// deepTrees takes one row through a window. Rows of a batch follow each other: to take many through one tree together
+// was slower, for trees as large as any that were tried.
 func deepTrees(win *treeWindow, keys []int64, payloads []uint32) {
 	nodes, k := unsafe.Pointer(&win.small[0]), unsafe.Pointer(&keys[0])
 	var at [window + 3]uint32 // those behind the last stand at the window's first node, a leaf
@@ -141,16 +116,5 @@ func deepTrees(win *treeWindow, keys []int64, payloads []uint32) {
 			}
 		}
 		n = on
-	}
-}
-
-// deepRows takes rows of width keys through a window, tree by tree.
-func deepRows(win *treeWindow, keys []int64, width int, payloads []uint32, rows int) {
-	var walkers [blockRows]walker
-	for i, root := range win.roots {
-		for r := range rows {
-			walkers[r] = walker{root, uint32(r * width), uint32(r*lanes + int(win.deep[i]))}
-		}
-		deepWalk(win.small, keys, payloads, walkers[:rows])
 	}
 }

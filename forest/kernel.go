@@ -208,8 +208,6 @@ func (s *scratch) row(f *Forest, r int) []float64 {
 func (p *program) walkWindow(s *scratch, f *Forest, w, n int) {
 	win := &p.windows[w]
 	switch {
-	case n >= 8 && p.deep:
-		deepRows(win, s.keys, p.keys(), s.payloads, n)
 	case p.deep:
 		for r := range n {
 			deepTrees(win, s.keys[r*p.keys():], s.payloads[r*lanes:])

@@ -36,19 +36,25 @@ type (
 	rankSlot64 = rankSlot[int64]
 )
 
-// newRanks returns how rows are ranked for a forest, or nil when its thresholds do not fit, or there are none.
-func newRanks(f *Forest, p *program) *ranks {
-	r := &ranks{cuts: make([][]int64, p.keys())}
+// cutsOf returns the thresholds of all splits, by their slots in a row of keys.
+func cutsOf(f *Forest, p *program) [][]int64 {
+	cuts := make([][]int64, p.keys())
 	for i := range f.Trees {
 		nodes := f.Trees[i].Nodes
 		order, _ := levels(nodes)
 		for _, j := range order {
 			if n := &nodes[j]; n.Feature != Leaf {
 				key, slot := p.compare(f, n)
-				r.cuts[slot] = append(r.cuts[slot], key)
+				cuts[slot] = append(cuts[slot], key)
 			}
 		}
 	}
+	return cuts
+}
+
+// newRanks returns how rows are ranked among thresholds, or nil when they do not fit, or there are none.
+func newRanks(p *program, cuts [][]int64) *ranks {
+	r := &ranks{cuts: cuts}
 	each(len(r.cuts), func(slot int) {
 		slices.Sort(r.cuts[slot])
 		r.cuts[slot] = slices.Compact(r.cuts[slot])

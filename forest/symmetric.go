@@ -3,6 +3,7 @@ package forest
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"unsafe"
 )
 
@@ -47,11 +48,15 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 	}
 	s := &symmetric{trees: make([]symmetricTree, 0, len(f.Trees))}
 	var levels [symmetricDepth]decision
+	var leaves []int32
 	word, bit := 0, 0 // the first that is free
 	for i := range f.Trees {
-		leaves, depth, ok := p.symmetrical(f, i, &levels)
+		depth, ok := p.symmetrical(f, i, &levels, &leaves)
 		if !ok {
 			return nil
+		}
+		if i == 0 { // most trees are as large as the first
+			s.reserve(f, p, len(leaves)*len(f.Trees))
 		}
 		if bit+depth > 64 {
 			word, bit = word+1, 0
@@ -68,7 +73,7 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 		})
 		bit += depth
 		for _, node := range leaves {
-			if p.leaves == doubles && f.Outputs == 1 {
+			if s.doubles != nil {
 				s.doubles = append(s.doubles, f.weighed(i, node))
 			} else {
 				s.payloads = append(s.payloads, p.payload(f, i, node))
@@ -76,7 +81,7 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 		}
 	}
 	if bytes {
-		s.rank(f, p)
+		s.rank(p)
 	}
 	if p.narrow {
 		for i := range s.keys {
@@ -86,61 +91,88 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 	return s
 }
 
-// symmetrical returns the leaves of tree i from left to right, and how many levels its splits have, the decisions of
-// which are written to levels; ok is false when the splits of a level are not the same.
-func (p *program) symmetrical(f *Forest, i int, decisions *[symmetricDepth]decision) (leaves []int32, depth int, ok bool) {
-	t := &f.Trees[i]
-	if p.outcomes.walked[i] {
-		return nil, 0, false
+// reserve makes room for leaves, no more than the forest has nodes.
+func (s *symmetric) reserve(f *Forest, p *program, leaves int) {
+	nodes := 0
+	for i := range f.Trees {
+		nodes += len(f.Trees[i].Nodes)
 	}
-	for level := []int32{0}; ; depth++ {
-		if t.Nodes[level[0]].Feature != Leaf && depth == symmetricDepth {
-			return nil, 0, false
-		}
-		below := make([]int32, 0, 2*len(level))
-		for j, at := range level {
-			n := &t.Nodes[at]
-			if n.Feature == Leaf {
-				if len(below) > 0 {
-					return nil, 0, false
-				}
-				continue
-			}
-			if len(below) < 2*j {
-				return nil, 0, false
-			}
-			var d decision
-			d.key, d.slot = p.compare(f, n)
-			if j == 0 {
-				decisions[depth] = d
-			}
-			if d != decisions[depth] {
-				return nil, 0, false
-			}
-			left, right := n.children()
-			below = append(below, left, right)
-		}
-		if len(below) == 0 {
-			return level, depth, true
-		}
-		level = below
+	if leaves = min(leaves, nodes); p.leaves == doubles && f.Outputs == 1 {
+		s.doubles = make([]float64, 0, leaves)
+	} else {
+		s.payloads = make([]uint32, 0, leaves)
 	}
 }
 
+// symmetrical finds the leaves of tree i, from left to right, and how many levels its splits have, whose decisions it
+// writes; ok is false when the splits of a level are not the same.
+func (p *program) symmetrical(f *Forest, i int, decisions *[symmetricDepth]decision, leaves *[]int32) (depth int, ok bool) {
+	nodes := f.Trees[i].Nodes
+	if p.outcomes.walked[i] {
+		return 0, false
+	}
+	level := append((*leaves)[:0], 0)
+	for ; nodes[level[0]].Feature != Leaf; depth++ {
+		if depth == symmetricDepth {
+			return 0, false
+		}
+		first := &nodes[level[0]]
+		decisions[depth].key, decisions[depth].slot = p.compare(f, first)
+		width := len(level)
+		level = slices.Grow(level, width)[:2*width]
+		for j := width - 1; j >= 0; j-- { // from behind, since two take the place of one
+			n := &nodes[level[j]]
+			if n.Feature == Leaf || !p.sameSplit(f, n, first) {
+				return 0, false
+			}
+			level[2*j], level[2*j+1] = n.children()
+		}
+	}
+	for _, at := range level {
+		if nodes[at].Feature != Leaf {
+			return 0, false
+		}
+	}
+	*leaves = level
+	return depth, true
+}
+
+// sameSplit reports whether two splits lead every row alike.
+func (p *program) sameSplit(f *Forest, a, b *Node) bool {
+	if a.Feature == b.Feature && a.Op == b.Op && a.Missing == b.Missing && a.DefaultLeft == b.DefaultLeft &&
+		a.Value == b.Value && a.Ref == b.Ref {
+		return true
+	}
+	keyA, slotA := p.compare(f, a)
+	keyB, slotB := p.compare(f, b)
+	return keyA == keyB && slotA == slotB
+}
+
 // rank has the kernel compare bytes, if the thresholds fit.
-func (s *symmetric) rank(f *Forest, p *program) {
-	if s.ranks = newRanks(f, p); s.ranks == nil {
+func (s *symmetric) rank(p *program) {
+	cuts := make([][]int64, p.keys())
+	for _, t := range s.trees {
+		for _, d := range s.decisions(t) {
+			cuts[d.slot] = append(cuts[d.slot], d.key)
+		}
+	}
+	if s.ranks = newRanks(p, cuts); s.ranks == nil {
 		return
 	}
 	s.blocks = make([]byteBlock, len(s.keys)/64)
 	for _, t := range s.trees {
 		b := &s.blocks[t.word]
-		for bit := t.shift; bit < t.shift+uint32(bits.Len32(t.mask)); bit++ {
-			d := &s.keys[64*t.word+bit]
+		for i, d := range s.decisions(t) {
+			bit := int(t.shift) + i
 			b.slot[bit], b.rank[bit] = s.ranks.of(d.key, d.slot)
 		}
 	}
 	s.keys = nil
+}
+
+// decisions returns those of a tree, the last level's first.
+func (s *symmetric) decisions(t symmetricTree) []decision {
+	return s.keys[64*t.word+t.shift:][:bits.Len32(t.mask)]
 }
 
 func (s *symmetric) words() int { return max(len(s.blocks), len(s.keys)/64) }

@@ -47,6 +47,7 @@ type Column struct {
 	names []string             // a String column's dictionary, by code
 	codes map[string]int       // its inverse
 	hash  func(string) float64 // in place of a dictionary
+	empty bool                 // what is not there is the empty name
 }
 
 // StringColumn returns a column whose dictionary gives names[i] the code i.
@@ -70,11 +71,18 @@ func HashedColumn(name string, hash func(string) float64) Column {
 // Hashed reports whether every name has a code in this String column, the empty one too.
 func (c Column) Hashed() bool { return c.hash != nil }
 
-// Absent returns what stands for a value that is not there: NaN, or the code of the empty string in a hashed column,
-// whose library knows no missing category.
+// NeverMissing returns c as a column of a library that knows no missing names, as hashed columns are: what is not there is
+// the empty name.
+func (c Column) NeverMissing() Column {
+	c.empty = true
+	return c
+}
+
+// Absent returns what stands for a value that is not there: NaN, or the code of the empty name where the column's library
+// knows no missing ones.
 func (c Column) Absent() float64 {
-	if c.hash != nil {
-		return c.hash("")
+	if c.hash != nil || c.empty {
+		return c.Code("")
 	}
 	return math.NaN()
 }

@@ -30,6 +30,9 @@ func TestACodeByItsNameInBytes(t *testing.T) {
 			t.Errorf("%s: %v allocations", c.Name, n)
 		}
 	}
+	if dictionary.NeverMissing().Absent() != 1 || !math.IsNaN(Column{Name: "c"}.Absent()) {
+		t.Error("what is not there is not the empty name")
+	}
 	if !math.IsNaN(dictionary.Absent()) || hashed.Absent() != hashed.Code("") || hashed.CodeOf(nil) != hashed.Absent() {
 		t.Error("what is absent is neither missing nor the empty name")
 	}

@@ -202,6 +202,11 @@ class ScikitLearn(Case):
         columns = make_column_transformer((numbers, ["amount", "age"]), (names, ["country"]), sparse_threshold=0)
         self.proven(make_pipeline(columns, HistGradientBoostingClassifier(max_iter=10)), X, FRAUD)
 
+    def test_a_name_that_is_empty(self):
+        data = X.assign(country=X["country"].where(X.index % 3 > 0, ""))
+        columns = make_column_transformer(("passthrough", ["age"]), (OneHotEncoder(handle_unknown="ignore"), ["country"]), sparse_threshold=0)
+        self.proven(make_pipeline(columns, RandomForestClassifier(5, random_state=0)), data[["age", "country"]], data["country"] == "")
+
     def test_a_converter_that_loses_something_is_told(self):
         data = NUMBERS  # its missing values go another way in the ONNX model
         model = RandomForestClassifier(20, random_state=0).fit(data, FRAUD)

@@ -33,6 +33,8 @@ type builder struct {
 	slots     int
 	constants map[uint64]int32 // the slots of numbers that are the same in every row, by their bits
 	notes     []string
+
+	tracked, untracked bool // there are trees that send missing values a way of their own; that do not
 }
 
 var errBudget = errors.New("the graph makes more numbers than a file of its size should")

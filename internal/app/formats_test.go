@@ -21,7 +21,8 @@ import (
 var libraryCases = []string{
 	"xgboost/strings-3.2.0", "xgboost/multi-softprob-3.2.0",
 	"lightgbm/strings-several-4.7.0", "lightgbm/strings-classes-4.7.0", "lightgbm/linear-4.7.0",
-	"catboost/binary-1.2.10",
+	"catboost/binary-1.2.10", "catboost/ctr-1.2.10", "catboost/ctr-class-1.2.10",
+	"onnx/columns-onehot-1.20.1", "onnx/hist-classes-1.20.1", "onnx/forest-integers-1.20.1",
 }
 
 // A library is a parity case that is served as a bundle, version 1 of the model m.

@@ -42,7 +42,7 @@ type Model struct {
 	Plan    *feature.Plan    // how events are read, and their histories kept: shared by the name's versions; nil: it takes rows only
 	Program *feature.Program // how an event becomes this version's row; nil: it takes rows only
 	Bounds  []Bound          // of columns that have some, or that may not be missing
-	Hashed  []Hashed         // the columns in which what is missing has a code
+	Coded   []Coded          // the columns in which what is missing has a code
 
 	Counters *telemetry.Model
 	Pace     *limit.Estimate // how long rows take; nil: nobody asks
@@ -61,15 +61,15 @@ type Bound struct {
 	Min, Max float64 // infinite where there is none
 	Column   int
 	Needed   bool    // a missing value is refused
-	Hashed   bool    // what is missing has a code:
+	Coded    bool    // what is missing has a code:
 	Absent   float64 // the code
 }
 
 // Missing reports whether x stands for a missing value.
-func (b *Bound) Missing(x float64) bool { return x != x || b.Hashed && x == b.Absent }
+func (b *Bound) Missing(x float64) bool { return x != x || b.Coded && x == b.Absent }
 
-// A Hashed is a column in which every name has a code, and a missing one that of the empty name.
-type Hashed struct {
+// A Coded is a column of names in which what is missing is the empty name, and has its code.
+type Coded struct {
 	Column int
 	Absent float64
 }
@@ -135,11 +135,13 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 		made.Outputs = made.Values
 	}
 	for i, f := range b.Features {
-		if f.Hashed() {
-			made.Hashed = append(made.Hashed, Hashed{i, f.Absent()})
+		absent := f.Absent()
+		coded := !math.IsNaN(absent)
+		if coded {
+			made.Coded = append(made.Coded, Coded{i, absent})
 		}
 		if f.RefuseMissing || f.Min > math.Inf(-1) || f.Max < math.Inf(1) {
-			made.Bounds = append(made.Bounds, Bound{f.Min, f.Max, i, f.RefuseMissing, f.Hashed(), f.Absent()})
+			made.Bounds = append(made.Bounds, Bound{f.Min, f.Max, i, f.RefuseMissing, coded, absent})
 		}
 	}
 	made.SetPolicy(p)

@@ -39,7 +39,7 @@ func count(b *Batch, i int) {
 			c.Missing[f].Inc()
 		}
 	}
-	for _, h := range b.Model.Hashed {
+	for _, h := range b.Model.Coded {
 		if b.Row(i)[h.Column] == h.Absent {
 			c.Missing[h.Column].Inc()
 		}
