@@ -42,4 +42,4 @@ done
 echo "onnxruntime $runtime: answering"
 "$(environment runtime-$runtime $make/requirements-onnxruntime-$runtime.txt)" $make/onnx/answer.py "$models" testdata/onnx "$pattern"
 echo "testdata/onnx: $(ls testdata/onnx | wc -l) cases"
-#DAMAGE
+[ "$pattern" != '*' ] || "$(environment 1.20.1 $make/requirements-onnx-1.20.1.txt)" $make/onnx/damage.py testdata
