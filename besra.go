@@ -249,7 +249,7 @@ func (m *Model) Apply(dst, margins []float64) error {
 	if len(margins) != n*m.Outputs() || len(dst) < n*m.Values() {
 		return fmt.Errorf("%w: %d results for %d margins", ErrShape, len(dst), len(margins))
 	}
-	m.p.Apply(dst, margins)
+	m.p.Apply(dst, margins, m.to-m.from)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package besra_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log"
 	"math"
@@ -41,8 +42,8 @@ func Example() {
 
 func ExampleOpen() {
 	_, err := besra.Open("testdata/damaged/xgboost/empty.ubj")
-	fmt.Println(err)
-	// Output: open testdata/damaged/xgboost/empty.ubj: not a model file that besra knows
+	fmt.Println(errors.Is(err, besra.ErrFormat))
+	// Output: true
 }
 
 func ExampleRead() {

@@ -3,6 +3,8 @@ package besra
 import (
 	"fmt"
 
+	"github.com/besra-ml/besra/format/catboost"
+	"github.com/besra-ml/besra/format/lightgbm"
 	"github.com/besra-ml/besra/format/onnx"
 	"github.com/besra-ml/besra/format/xgboost"
 	"github.com/besra-ml/besra/pipeline"
@@ -19,6 +21,8 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"xgboost", xgboost.Detect, xgboost.Read},
+		{"lightgbm", lightgbm.Detect, lightgbm.Read},
+		{"catboost", catboost.Detect, catboost.Read},
 		{"onnx", onnx.Detect, onnx.Read},
 	}
 }
@@ -36,5 +40,5 @@ func parse(data []byte) (pipeline.Spec, error) {
 		}
 		return spec, nil
 	}
-	return pipeline.Spec{}, ErrFormat
+	return pipeline.Spec{}, errUnknown(head)
 }

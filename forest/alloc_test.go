@@ -9,7 +9,7 @@ import (
 
 func TestPredictionAllocatesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	f := randomForest(r, shape{30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false})
+	f := randomForest(r, shape{30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching})
 	e, err := Compile(f)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package forest
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -110,4 +111,158 @@ func BenchmarkCategories(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkShapes has forests as other libraries grow them: LightGBM's, leaf by leaf; CatBoost's, level by level; and
+// those of scikit-learn, whose trees go on until every leaf is pure.
+func BenchmarkShapes(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		f    func(r *rand.Rand) *Forest
+	}{
+		{"LightGBM-500x63", func(r *rand.Rand) *Forest { return leafByLeaf(r, 500, 63) }},
+		{"LightGBM-100x31", func(r *rand.Rand) *Forest { return leafByLeaf(r, 100, 31) }},
+		{"CatBoost-500xd6", func(r *rand.Rand) *Forest { return levelByLevel(r, 500, 6) }},
+		{"sklearn-100x1700", func(r *rand.Rand) *Forest { return untilPure(r, 100, 1700, 1) }},
+		{"sklearn-100x1700-vectors", func(r *rand.Rand) *Forest { return untilPure(r, 100, 1700, 3) }},
+		{"sklearn-100x12000", func(r *rand.Rand) *Forest { return untilPure(r, 100, 12000, 1) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			f := c.f(rand.New(rand.NewPCG(13, 13)))
+			e, err := Compile(f)
+			if err != nil {
+				b.Fatal(err)
+			}
+			benchmarkKernel(b, "fastest", e)
+			benchmarkKernel(b, "portable", newEvaluator(f, assemble(f, kernels{symmetric: true})))
+			benchmarkKernel(b, "lockstep", newEvaluator(f, assemble(f, kernels{})))
+		})
+	}
+}
+
+func benchmarkKernel(b *testing.B, name string, e *Evaluator) {
+	b.Helper()
+	f, r := e.forest, rand.New(rand.NewPCG(14, 14))
+	rows := make([]float64, 2000*f.Features)
+	for i := range rows {
+		if rows[i] = r.Float64(); r.IntN(33) == 0 {
+			rows[i] = math.NaN()
+		}
+	}
+	for _, n := range []int{1, 64} {
+		b.Run(fmt.Sprintf("%s/rows=%d", name, n), func(b *testing.B) {
+			dst := make([]float64, n*f.Outputs)
+			i := 0
+			for b.Loop() {
+				Margin(e, dst, rows[i*f.Features:(i+n)*f.Features], 0, f.NumRounds())
+				if i += n; i+n > 2000 {
+					i = 0
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/row")
+		})
+	}
+}
+
+// A region is a leaf of a tree that grows: what share of the rows, each column uniform between 0 and 1, it has, and
+// between which values.
+type region struct {
+	node   int32
+	share  float64
+	bounds [30][2]float64
+}
+
+// split makes region a split, one of whose sides it becomes, and returns the other; ok is false when there is no
+// threshold to split it at, of steps to choose from.
+func (g *region) split(r *rand.Rand, t *Tree, op Op, steps float64) (other region, ok bool) {
+	x := r.IntN(30)
+	lo, hi := g.bounds[x][0], g.bounds[x][1]
+	at := math.Round((lo+(hi-lo)*r.Float64())*steps) / steps
+	if at <= lo || at >= hi {
+		return region{}, false
+	}
+	n := int32(len(t.Nodes))
+	t.Nodes = append(t.Nodes, Node{Feature: Leaf, Value: float64(float32(r.NormFloat64()))},
+		Node{Feature: Leaf, Value: float64(float32(r.NormFloat64()))})
+	t.Nodes[g.node] = Node{Feature: int32(x), Op: op, Value: float64(float32(at)), Left: n, Right: n + 1, DefaultLeft: x%2 == 0}
+	other = *g
+	g.node, other.node = n, n+1
+	g.bounds[x][1], other.bounds[x][0] = at, at
+	g.share *= (at - lo) / (hi - lo)
+	other.share -= g.share
+	return other, true
+}
+
+func unitRegion() region {
+	g := region{share: 1}
+	for x := range g.bounds {
+		g.bounds[x][1] = 1
+	}
+	return g
+}
+
+func leafByLeaf(r *rand.Rand, trees, leaves int) *Forest {
+	f := &Forest{Features: 30, Outputs: 1, Input: Float64, Sum: Float64}
+	for range trees {
+		t := Tree{Weight: 1, Nodes: []Node{{Feature: Leaf}}}
+		all := []region{unitRegion()}
+		for len(all) < leaves {
+			best := 0
+			for i := range all {
+				if all[i].share*r.ExpFloat64() > all[best].share {
+					best = i
+				}
+			}
+			if other, ok := all[best].split(r, &t, LessEqual, 255); ok {
+				all = append(all, other)
+			}
+		}
+		f.Trees = append(f.Trees, t)
+	}
+	return f
+}
+
+func levelByLevel(r *rand.Rand, trees, depth int) *Forest {
+	f := &Forest{Features: 30, Outputs: 1, Input: Float32, Sum: Float64, Scale: 1, Base: []float64{0.5}, BaseLast: true}
+	for range trees {
+		t := Tree{Weight: 1}
+		for d := range depth {
+			n := Node{Feature: int32(r.IntN(30)), Op: Greater, Value: float64(float32(1+r.IntN(254)) / 255)}
+			for range 1 << d {
+				n.Left = int32(2*len(t.Nodes) + 1)
+				n.Right = n.Left + 1
+				t.Nodes = append(t.Nodes, n)
+			}
+		}
+		for range 1 << depth {
+			t.Nodes = append(t.Nodes, Node{Feature: Leaf, Value: r.NormFloat64()})
+		}
+		f.Trees = append(f.Trees, t)
+	}
+	return f
+}
+
+func untilPure(r *rand.Rand, trees, leaves, outputs int) *Forest {
+	f := &Forest{Features: 30, Outputs: outputs, Input: Float32, Sum: Float32}
+	for range trees {
+		t := Tree{Weight: 1, Nodes: []Node{{Feature: Leaf}}}
+		all := []region{unitRegion()}
+		for i := 0; i < len(all); i++ {
+			for all[i].share*float64(leaves)*r.ExpFloat64() > 1 {
+				if other, ok := all[i].split(r, &t, LessEqual, 1<<20); ok {
+					all = append(all, other)
+				}
+			}
+		}
+		for i := range t.Nodes {
+			if t.Nodes[i].Feature == Leaf && outputs > 1 {
+				t.Nodes[i].Ref = int32(len(f.Vectors) / outputs)
+				for range outputs {
+					f.Vectors = append(f.Vectors, float64(r.Float32()))
+				}
+			}
+		}
+		f.Trees = append(f.Trees, t)
+	}
+	return f
 }

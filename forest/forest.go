@@ -91,7 +91,7 @@ func (c Cast) category(x float64) (category uint64, ok bool) {
 	if c == TruncateInt32 && x > -1 && x < 0 {
 		x = 0
 	}
-	if !(x >= 0 && x < 1<<32) || c == Exact && x != math.Floor(x) {
+	if !(x >= 0 && x < 1<<32) || c == Exact && x != math.Floor(x) || c == TruncateInt32 && x >= 1<<31 {
 		return 0, false
 	}
 	return uint64(x), true
@@ -105,7 +105,8 @@ func (s *Set) Has(x float64) bool {
 }
 
 // A Line is a leaf that is a linear function of the row: Constant plus the sum of Coefficients[i] times
-// column Features[i], in that order. When one of those columns is NaN the leaf's plain value counts.
+// column Features[i], in that order, where numbers within [ZeroLimit] of zero count as zero. When one of those columns is
+// NaN the leaf's plain value counts.
 type Line struct {
 	Constant     float64
 	Coefficients []float64
@@ -132,6 +133,7 @@ type Forest struct {
 	Sentinel *float64 // a value of the input width that is missing beside NaN; nil: none
 
 	Base     []float64 // a value for each output; nil: 0
+	Later    []float64 // what stands for a last Base in a range of rounds that begins behind the first; nil: Base
 	BaseLast bool      // Base is added after the sum, not before it
 	Average  bool      // the sum is divided by the number of rounds that were summed
 	Scale    float64   // what the sum is multiplied by; 0 counts as 1

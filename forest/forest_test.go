@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -15,7 +16,17 @@ type shape struct {
 	missing                         []Missing
 	vectors, lines                  bool
 	sentinel                        bool
+	growth                          growth
 }
+
+// growth is how trees grow.
+type growth uint8
+
+const (
+	branching growth = iota // now and then a branch ends early
+	leafwise                // up to 2^depth leaves, each in place of any other
+	level                   // all splits of a level are the same
+)
 
 // values that comparisons trip over; thresholds and rows draw from the same list, so that they meet.
 var awkward = []float64{
@@ -68,7 +79,14 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 		if r.IntN(4) == 0 {
 			t.Weight = narrow(r.Float64())
 		}
-		grow(r, s, f, &t, s.depth, narrow)
+		switch s.growth {
+		case leafwise:
+			growLeafwise(r, s, &t, narrow)
+		case level:
+			growLevels(r, s, &t, narrow)
+		default:
+			grow(r, s, f, &t, s.depth, narrow)
+		}
 		f.Trees = append(f.Trees, t)
 	}
 	for range s.outputs {
@@ -83,21 +101,65 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 
 func grow(r *rand.Rand, s shape, f *Forest, t *Tree, depth int, narrow func(float64) float64) int32 {
 	at := int32(len(t.Nodes))
-	t.Nodes = append(t.Nodes, Node{Feature: Leaf, Value: narrow(r.NormFloat64()), ID: at, Ref: -1})
+	t.Nodes = append(t.Nodes, randomLeaf(r, s, at, narrow))
 	if depth == 0 || r.IntN(6) == 0 {
-		if s.vectors || s.lines && r.IntN(2) == 0 {
-			t.Nodes[at].Ref = int32(r.IntN(6))
-		}
 		return at
 	}
-	n := Node{
-		Feature: int32(r.IntN(s.features)), Value: someValue(r), Op: s.ops[r.IntN(len(s.ops))],
-		Missing: s.missing[r.IntN(len(s.missing))], DefaultLeft: r.IntN(2) == 0, Ref: int32(r.IntN(4)),
-	}
+	n := randomSplit(r, s)
 	n.Left = grow(r, s, f, t, depth-1, narrow)
 	n.Right = grow(r, s, f, t, depth-1, narrow)
 	t.Nodes[at] = n
 	return at
+}
+
+func randomLeaf(r *rand.Rand, s shape, id int32, narrow func(float64) float64) Node {
+	n := Node{Feature: Leaf, Value: narrow(r.NormFloat64()), ID: id, Ref: -1}
+	if s.vectors || s.lines && r.IntN(2) == 0 {
+		n.Ref = int32(r.IntN(6))
+	}
+	return n
+}
+
+func randomSplit(r *rand.Rand, s shape) Node {
+	return Node{
+		Feature: int32(r.IntN(s.features)), Value: someValue(r), Op: s.ops[r.IntN(len(s.ops))],
+		Missing: s.missing[r.IntN(len(s.missing))], DefaultLeft: r.IntN(2) == 0, Ref: int32(r.IntN(4)),
+	}
+}
+
+func growLeafwise(r *rand.Rand, s shape, t *Tree, narrow func(float64) float64) {
+	t.Nodes = append(t.Nodes, randomLeaf(r, s, 0, narrow))
+	leaves := []int32{0}
+	for range r.IntN(1 << s.depth) {
+		i := r.IntN(len(leaves))
+		if r.IntN(2) == 0 {
+			i = len(leaves) - 1 // so that some get deep
+		}
+		n := randomSplit(r, s)
+		n.Left, n.Right = int32(len(t.Nodes)), int32(len(t.Nodes)+1)
+		if r.IntN(2) == 0 {
+			n.Left, n.Right = n.Right, n.Left
+		}
+		t.Nodes = append(t.Nodes, randomLeaf(r, s, n.Left, narrow), randomLeaf(r, s, n.Right, narrow))
+		t.Nodes[leaves[i]] = n
+		leaves[i] = n.Left
+		leaves = append(leaves, n.Right)
+	}
+}
+
+func growLevels(r *rand.Rand, s shape, t *Tree, narrow func(float64) float64) {
+	depth := s.depth - r.IntN(2)*r.IntN(s.depth+1)
+	for d := range depth {
+		n := randomSplit(r, s)
+		for range 1 << d {
+			at := int32(len(t.Nodes))
+			n.Left, n.Right = 2*at+1, 2*at+2
+			t.Nodes = append(t.Nodes, n)
+		}
+	}
+	for range 1 << depth {
+		t.Nodes = append(t.Nodes, randomLeaf(r, s, int32(len(t.Nodes)), narrow))
+	}
 }
 
 func randomRows(r *rand.Rand, features, n int) []float64 {
@@ -133,19 +195,25 @@ var (
 
 func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 	shapes := map[string]shape{
-		"as XGBoost has them":            {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false},
-		"several outputs":                {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false},
-		"vector leaves":                  {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false},
-		"categories":                     {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true},
-		"as LightGBM has them":           {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false},
-		"linear leaves":                  {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true},
-		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true},
-		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true},
-		"more columns than narrow holds": {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false},
-		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true},
-		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false},
-		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false},
-		"deep":                           {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true},
+		"as XGBoost has them":            {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"several outputs":                {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"vector leaves":                  {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
+		"categories":                     {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
+		"as LightGBM has them":           {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
+		"linear leaves":                  {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
+		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
+		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
+		"more columns than narrow holds": {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"leaf by leaf":                   {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, float32":          {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
+		"leaf by leaf, several outputs":  {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, larger":           {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"as CatBoost has them":           {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
+		"levels of any kind":             {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
+		"deep":                           {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
 	}
 	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -157,49 +225,69 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 	}
 }
 
-// withoutMask returns an evaluator of the same forest by the portable kernels.
-func withoutMask(e *Evaluator) *Evaluator {
-	return newEvaluator(e.forest, assemble(e.forest, false))
+// evaluators returns evaluators of a forest by all kernels that may take it. Those that compare bytes run in Go where
+// there is no assembly for them.
+func evaluators(t *testing.T, f *Forest) map[string]*Evaluator {
+	t.Helper()
+	compiled, err := Compile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*Evaluator{
+		"compiled":               compiled,
+		"in lockstep":            newEvaluator(f, assemble(f, kernels{})),
+		"by bytes":               newEvaluator(f, assemble(f, kernels{bytes: true})),
+		"by levels":              newEvaluator(f, assemble(f, kernels{symmetric: true})),
+		"by levels and by bytes": newEvaluator(f, assemble(f, kernels{symmetric: true, bytes: true})),
+	}
 }
 
-func TestTheMaskKernelTakesWhatItShould(t *testing.T) {
-	if !hasMask() {
-		t.Log("this machine has no mask kernel: the portable ones alone are compared")
-		return
-	}
+func TestKernelsTakeWhatTheyShould(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	takes := func(s shape) bool {
-		e, err := Compile(randomForest(r, s))
-		if err != nil {
+	kernel := func(s shape, have kernels) string {
+		f := randomForest(r, s)
+		if _, err := Compile(f); err != nil {
 			t.Fatal(err)
 		}
-		return e.program.mask != nil
-	}
-	yes := shape{30, 1, 100, 6, Float32, Float32, ordering, onlyNaN, false, false, true}
-	for name, change := range map[string]func(*shape){
-		"six levels":      func(*shape) {},
-		"vector leaves":   func(s *shape) { s.vectors, s.outputs = true, 3 },
-		"double sums":     func(s *shape) { s.sum = Float64 },
-		"some categories": func(s *shape) { s.ops, s.trees = []Op{Less, Less, Less, In}, 4 },
-	} {
-		if s := yes; true {
-			if change(&s); !takes(s) {
-				t.Errorf("%s: it does not take them", name)
+		switch k := assemble(f, have).rows.(type) {
+		case *symmetric:
+			if k.blocks != nil {
+				return "symmetric by bytes"
 			}
+			return "symmetric"
+		case *bytewise:
+			return strings.TrimPrefix(fmt.Sprintf("%T", k.trees), "*forest.")
+		default:
+			return "lockstep"
 		}
 	}
-	for name, change := range map[string]func(*shape){
-		"seven levels":   func(s *shape) { s.depth = 9 },
-		"double columns": func(s *shape) { s.input = Float64 },
-		"zeros missing":  func(s *shape) { s.missing = anyRule },
-		"many columns":   func(s *shape) { s.features = 400 },
-		"no splits":      func(s *shape) { s.depth = 0 },
+	boosted := shape{30, 1, 100, 6, Float32, Float32, ordering, onlyNaN, false, false, true, branching}
+	for name, c := range map[string]struct {
+		change func(*shape)
+		want   string
+	}{
+		"six levels":                {func(*shape) {}, "mask"},
+		"vector leaves":             {func(s *shape) { s.vectors, s.outputs = true, 3 }, "mask"},
+		"double sums":               {func(s *shape) { s.sum = Float64 }, "mask"},
+		"double columns":            {func(s *shape) { s.input = Float64 }, "mask"},
+		"zeros missing":             {func(s *shape) { s.missing, s.features = anyRule, 20 }, "mask"},
+		"some categories":           {func(s *shape) { s.ops, s.trees = []Op{Less, Less, Less, In}, 4 }, "mask"},
+		"sixty-four leaves":         {func(s *shape) { s.growth = leafwise }, "sieve"},
+		"more leaves":               {func(s *shape) { s.growth, s.depth = leafwise, 9 }, "lockstep"},
+		"nine levels":               {func(s *shape) { s.depth = 9 }, "lockstep"},
+		"many columns":              {func(s *shape) { s.features = 400 }, "lockstep"},
+		"levels of the same splits": {func(s *shape) { s.growth = level }, "symmetric by bytes"},
+		"nine such levels":          {func(s *shape) { s.growth, s.depth = level, 9 }, "symmetric by bytes"},
+		"such levels, many columns": {func(s *shape) { s.growth, s.features = level, 400 }, "symmetric"},
+		"no splits":                 {func(s *shape) { s.depth = 0 }, "symmetric"},
 	} {
-		if s := yes; true {
-			if change(&s); takes(s) {
-				t.Errorf("%s: it takes them", name)
+		t.Run(name, func(t *testing.T) {
+			s := boosted
+			c.change(&s)
+			if got := kernel(s, kernels{bytes: true, symmetric: true}); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
 			}
-		}
+		})
 	}
 }
 
@@ -220,28 +308,25 @@ func TestRanksOfManyThresholds(t *testing.T) {
 	}
 	inf := math.Inf(1)
 	rows = append(rows, math.NaN(), 3, 3, math.NaN(), inf, -inf, -inf, inf, math.NaN(), math.NaN())
-	e, err := Compile(f)
-	if err != nil {
-		t.Fatal(err)
+	for _, width := range []Width{Float32, Float64} {
+		f.Input = width
+		es := evaluators(t, f)
+		if es["by bytes"].program.rows == nil {
+			t.Fatal("no kernel that compares bytes takes it")
+		}
+		want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
+		Plain(es["compiled"], want, rows, 0, n)
+		for name, e := range es {
+			Margin(e, got, rows, 0, n)
+			sameBits(t, name, got, want)
+		}
 	}
-	if e.program.mask == nil && hasMask() {
-		t.Fatal("the mask kernel does not take it")
-	}
-	want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
-	Plain(e, want, rows, 0, n)
-	Margin(e, got, rows, 0, n)
-	sameBits(t, "mask", got, want)
-	Margin(withoutMask(e), got, rows, 0, n)
-	sameBits(t, "lockstep", got, want)
 }
 
 func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	t.Helper()
 	f := randomForest(r, s)
-	e, err := Compile(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	es := evaluators(t, f)
 	n := []int{1, 7, 8, 9, 64, 65, 200}[r.IntN(7)]
 	from := r.IntN(f.NumRounds() + 1)
 	to := from + r.IntN(f.NumRounds()-from+1)
@@ -250,23 +335,17 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	}
 	rows := randomRows(r, s.features, n)
 	want := make([]float64, n*s.outputs)
-	Plain(e, want, rows, from, to)
+	Plain(es["compiled"], want, rows, from, to)
 
 	got := make([]float64, n*s.outputs)
-	Margin(e, got, rows, from, to)
-	sameBits(t, fmt.Sprintf("%d rows at once", n), got, want)
-	Margin(withoutMask(e), got, rows, from, to)
-	sameBits(t, fmt.Sprintf("%d rows at once, in lockstep", n), got, want)
-	for i := range n {
-		Margin(e, got[i*s.outputs:(i+1)*s.outputs], rows[i*s.features:(i+1)*s.features], from, to)
+	for name, e := range es {
+		Margin(e, got, rows, from, to)
+		sameBits(t, fmt.Sprintf("%s, %d rows at once", name, n), got, want)
+		for i := range n {
+			Margin(e, got[i*s.outputs:(i+1)*s.outputs], rows[i*s.features:(i+1)*s.features], from, to)
+		}
+		sameBits(t, name+", row by row", got, want)
 	}
-	sameBits(t, "row by row", got, want)
-	lockstep := withoutMask(e)
-	for i := range n {
-		Margin(lockstep, got[i*s.outputs:(i+1)*s.outputs], rows[i*s.features:(i+1)*s.features], from, to)
-	}
-	sameBits(t, "row by row, in lockstep", got, want)
-
 	if s.input == Float64 {
 		return
 	}
@@ -274,7 +353,7 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	for i, v := range rows {
 		rows32[i] = float32(v)
 	}
-	Margin(e, got, rows32, from, to)
+	Margin(es["compiled"], got, rows32, from, to)
 	sameBits(t, "float32 rows", got, want)
 }
 
@@ -285,6 +364,7 @@ func TestRandomShapes(t *testing.T) {
 			features: 1 + r.IntN(12), outputs: 1 + r.IntN(4), trees: r.IntN(150), depth: r.IntN(9),
 			input: Width(r.IntN(2)), sum: Width(r.IntN(2)), ops: ordering, missing: onlyNaN, sentinel: r.IntN(2) == 0,
 		}
+		s.growth = growth(r.IntN(3))
 		if r.IntN(2) == 0 {
 			s.ops = anyOp
 		}
@@ -298,5 +378,34 @@ func TestRandomShapes(t *testing.T) {
 			s.lines, s.sum = true, Float64
 		}
 		compareKernels(t, r, s)
+	}
+}
+
+func TestALastBaseOfLaterRounds(t *testing.T) {
+	leaf := func(v float64) Tree { return Tree{Weight: 1, Nodes: []Node{{Feature: Leaf, Value: v}}} }
+	f := &Forest{
+		Features: 1, Outputs: 1, Trees: []Tree{leaf(1), leaf(10), leaf(100)}, Scale: 2, BaseLast: true,
+		Base: []float64{0.5}, Later: []float64{math.Copysign(0, -1)},
+	}
+	e, err := Compile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from, to int
+		want     float64
+	}{{0, 3, 222.5}, {0, 1, 2.5}, {1, 3, 220}, {2, 3, 200}, {0, 0, 0.5}, {3, 3, 0}} {
+		got, plain := []float64{-1}, []float64{-1}
+		Margin(e, got, []float32{0}, c.from, c.to)
+		Plain(e, plain, []float32{0}, c.from, c.to)
+		if got[0] != c.want || plain[0] != c.want {
+			t.Errorf("rounds %d to %d: %v, by the plain walk %v, want %v", c.from, c.to, got[0], plain[0], c.want)
+		}
+	}
+	for _, later := range [][]float64{{1, 2}, {math.NaN()}} {
+		f.Later = later
+		if _, err := Compile(f); err == nil {
+			t.Errorf("%v are taken", later)
+		}
 	}
 }

@@ -4,10 +4,10 @@ import "sync"
 
 // An Evaluator runs a checked [Forest]. It is immutable and may be used from many goroutines.
 //
-// It has several ways to the same bits: the plain walk (walk.go); portable kernels that take many walks in
-// lockstep without a branch, in two sizes of node (narrow.go, wide.go); and, on machines with AVX-512, one
-// that decides a whole tree at once (mask.go). A kernel's contract: for every row and tree it takes, write the
-// payload of the leaf that the plain walk would reach.
+// It has several ways to the same bits. The plain walk (walk.go) is what all others must equal. Two portable kernels
+// take many walks in lockstep without a branch, in two sizes of node (narrow.go, wide.go). Others take one row
+// through trees of their kind, and are much faster with them: symmetric ones (symmetric.go), and, on machines with
+// AVX-512, those of few levels or few leaves, by deciding a whole tree at once (mask.go, sieve.go).
 type Evaluator struct {
 	forest  *Forest
 	program *program
@@ -19,7 +19,7 @@ func Compile(f *Forest) (*Evaluator, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	return newEvaluator(f, assemble(f, hasMask())), nil
+	return newEvaluator(f, assemble(f, kernels{bytes: hasBytes(), symmetric: true})), nil
 }
 
 func newEvaluator(f *Forest, p *program) *Evaluator {
@@ -30,6 +30,43 @@ func newEvaluator(f *Forest, p *program) *Evaluator {
 		return s
 	}
 	return e
+}
+
+// kernels says which may be used beside the lockstep.
+type kernels struct {
+	bytes     bool // those that compare bytes
+	symmetric bool
+}
+
+// A rowKernel takes one row through the trees in their order, so that it can add up their leaves as it goes. A loaded
+// row is in the scratch.
+type rowKernel interface {
+	words() int                                    // how much of scratch.words it needs
+	load(s *scratch)                               // prepares the row that the keys are of
+	walk(s *scratch, first int, payloads []uint32) // writes the payloads of its leaves in the trees from first on
+
+	// sum32 adds the leaves of n trees to sum, where they are added in float32 to one output; sum64 in float64.
+	sum32(s *scratch, first, n int, sum float32) float32
+	sum64(s *scratch, first, n int, sum float64) float64
+}
+
+// newRowKernel returns the fastest that can take the forest, or nil.
+func newRowKernel(f *Forest, p *program, have kernels) rowKernel {
+	if len(f.Trees) == 0 {
+		return nil
+	}
+	if f.Outputs > 1 {
+		p.addValues(f)
+	}
+	if have.symmetric {
+		if s := newSymmetric(f, p, have.bytes); s != nil {
+			return s
+		}
+	}
+	if have.bytes {
+		return newBytewise(f, p)
+	}
+	return nil
 }
 
 // window is how many trees are walked before their leaves are added. Within a window trees are grouped
@@ -48,10 +85,11 @@ func (p *program) block() int { return max(8, min(blockRows, blockKeys/(8*p.keys
 
 // scratch is the memory of one call.
 type scratch struct {
-	keys     []int64            // rows of keys: one, or a block of them
-	payloads []uint32           // for each row, its leaf in each tree of the window; padding lanes write behind them
-	x        []float64          // widened rows, when something has to be walked or computed from them
-	ranks    [][maskSlots]uint8 // rows of ranks, for the mask kernel
+	keys     []int64   // rows of keys: one, or a block of them
+	payloads []uint32  // for each row, its leaf in each tree of the window; padding lanes write behind them
+	x        []float64 // widened rows, when something has to be walked or computed from them
+	ranks    rankRow   // of a row kernel
+	words    []uint64  // of a row kernel
 }
 
 // lanes is the room for a row's payloads: a window, and what padding lanes write.
@@ -64,8 +102,8 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 	if p.needsRow {
 		s.x = make([]float64, n*f.Features)
 	}
-	if p.mask != nil {
-		s.ranks = make([][maskSlots]uint8, n)
+	if p.rows != nil {
+		s.words = make([]uint64, p.rows.words())
 	}
 }
 
@@ -78,7 +116,7 @@ func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to
 	s := e.scratch.Get().(*scratch)
 	for f.Features > 0 && len(rows) >= f.Features {
 		n := 1
-		if len(rows) >= 8*f.Features {
+		if p.rows == nil && len(rows) >= 8*f.Features {
 			n = min(len(rows)/f.Features, p.block())
 			if len(s.payloads) < n*lanes {
 				s.resize(p, f, p.block())
@@ -102,9 +140,6 @@ func load[T float32 | float64](p *program, s *scratch, f *Forest, rows []T) {
 			widen(f, x, row)
 			p.outcomes.fill(f, s.keys[r*k+p.leafSlot()+1:], x)
 		}
-		if m := p.mask; m != nil {
-			maskRank(&m.slots[0], &m.sources[0], len(m.slots), &s.keys[r*k], &s.ranks[r])
-		}
 	}
 }
 
@@ -118,23 +153,33 @@ func (p *program) run(s *scratch, f *Forest, dst []float64, n, from, to int) {
 		}
 	}
 	first, last := f.Round(from), f.Round(to)
-	if p.mask != nil && p.inline && k == 1 {
-		p.maskRows(s, dst[:n], first, last)
+	if p.rows != nil {
+		p.walkRow(s, f, dst, first, last)
 	} else {
 		p.walkRows(s, f, dst, n, first, last)
 	}
 	for r := range n {
-		f.finish(dst[r*k:(r+1)*k], to-from)
+		f.finish(dst[r*k:(r+1)*k], from, to)
 	}
 }
 
-// maskRows adds the leaves of the trees [first, last) to one sum a row, by the mask kernel.
-func (p *program) maskRows(s *scratch, dst []float64, first, last int) {
+// walkRow adds the leaves of the trees [first, last) to the sums of a loaded row, by the row kernel.
+func (p *program) walkRow(s *scratch, f *Forest, dst []float64, first, last int) {
 	if first == last {
 		return
 	}
-	for r := range dst {
-		dst[r] = float64(maskSum(&p.mask.trees[first], &p.mask.leaves[first], last-first, &s.ranks[r], float32(dst[r])))
+	p.rows.load(s)
+	switch {
+	case p.leaves == singles && len(dst) == 1:
+		dst[0] = float64(p.rows.sum32(s, first, last-first, float32(dst[0])))
+	case p.leaves == doubles && len(dst) == 1:
+		dst[0] = p.rows.sum64(s, first, last-first, dst[0])
+	default:
+		for ; first < last; first += window {
+			payloads := s.payloads[:min(window, last-first)]
+			p.rows.walk(s, first, payloads)
+			p.sum(f, dst, payloads, first, s.row(f, 0))
+		}
 	}
 }
 
@@ -161,15 +206,12 @@ func (s *scratch) row(f *Forest, r int) []float64 {
 
 // walkWindow finds the leaves of n rows in every tree of window w.
 func (p *program) walkWindow(s *scratch, f *Forest, w, n int) {
-	if p.mask != nil {
-		first, end := w*window, min((w+1)*window, len(p.mask.trees))
-		for r := range n {
-			maskWalk(&p.mask.trees[first], &p.mask.leaves[first], end-first, &s.ranks[r], &s.payloads[r*lanes])
-		}
-		return
-	}
 	win := &p.windows[w]
 	switch {
+	case p.deep:
+		for r := range n {
+			deepTrees(win, s.keys[r*p.keys():], s.payloads[r*lanes:])
+		}
 	case n >= 8 && p.narrow:
 		narrowRows(win, s.keys, p.keys(), s.payloads, n)
 	case n >= 8:
@@ -180,9 +222,9 @@ func (p *program) walkWindow(s *scratch, f *Forest, w, n int) {
 		wideTrees(win, s.keys, s.payloads)
 	}
 	for _, lane := range win.walked {
-		t := &f.Trees[w*window+int(lane)]
+		tree := w*window + int(lane)
 		for r := range n {
-			s.payloads[r*lanes+int(lane)] = p.payload(f, t, f.leaf(t, s.row(f, r)))
+			s.payloads[r*lanes+int(lane)] = p.payload(f, tree, f.leaf(&f.Trees[tree], s.row(f, r)))
 		}
 	}
 }

@@ -83,9 +83,14 @@ func slotOf(n *Node) int {
 
 // fillKeys writes the keys of one row: stride slots a column, then the slot of the leaves.
 func fillKeys[T float32 | float64](p *program, keys []int64, row []T) {
-	if p.narrow && p.stride == 2 {
+	switch {
+	case p.stride != 2 || p.cuts != nil:
+		fillSlots(p, keys, row)
+	case p.narrow:
 		fillPairs(keys, row, float32(p.sentinel))
-	} else {
+	case p.input == Float64:
+		fillWidePairs(keys, row, p.sentinel)
+	default:
 		fillSlots(p, keys, row)
 	}
 	keys[p.leafSlot()] = keyLowest
@@ -106,24 +111,58 @@ func fillPairs[T float32 | float64](keys []int64, row []T, sentinel float32) {
 	}
 }
 
+// fillWidePairs is the same for columns of float64.
+func fillWidePairs[T float32 | float64](keys []int64, row []T, sentinel float64) {
+	keys = keys[:2*len(row)]
+	for i, v := range row {
+		x := float64(v)
+		high := key64(x)
+		low := high
+		if x != x || x == sentinel {
+			high, low = keyHighest, keyLowest
+		}
+		keys[2*i] = high
+		keys[2*i+1] = low
+	}
+}
+
+// fillSlots fills a row of any kind.
 func fillSlots[T float32 | float64](p *program, keys []int64, row []T) {
 	for i, v := range row {
 		x := float64(v)
 		if p.input == Float32 {
 			x = float64(float32(v))
 		}
-		k := key64(x)
-		if p.narrow {
-			k = key32(float32(x)) << narrowShift
-		}
-		slots := [slotCount]int64{k, k, k, k, k}
+		k, zero := p.key(i, x), int64(0)
 		absent := x != x || x == p.sentinel
+		high, low, plain := k, k, k
 		if absent {
-			slots[slotHigh], slots[slotLow], slots[slotZero] = keyHighest, keyLowest, 0
+			if p.cuts != nil {
+				zero = p.key(i, 0)
+			}
+			high, low, plain = keyHighest, keyLowest, zero
 		}
-		if absent || math.Abs(x) <= ZeroLimit {
-			slots[slotZeroHigh], slots[slotZeroLow] = keyHighest, keyLowest
+		slots := keys[i*p.stride:][:p.stride]
+		slots[slotHigh], slots[slotLow] = high, low
+		if p.stride == 2 {
+			continue
 		}
-		copy(keys[i*p.stride:(i+1)*p.stride], slots[:])
+		slots[slotZero] = plain
+		if !absent && math.Abs(x) <= ZeroLimit {
+			high, low = keyHighest, keyLowest
+		}
+		slots[slotZeroHigh], slots[slotZeroLow] = high, low
+	}
+}
+
+// key returns the key of a number in column i.
+func (p *program) key(i int, x float64) int64 {
+	switch {
+	case p.cuts != nil:
+		return int64(rank(p.cuts[i], key64(x))) << narrowShift
+	case p.narrow:
+		return key32(float32(x)) << narrowShift
+	default:
+		return key64(x)
 	}
 }

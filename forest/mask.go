@@ -1,37 +1,18 @@
 package forest
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // The mask kernel takes trees of up to six levels of splits, sixty-three decisions each: all of a tree's
 // decisions come from one comparison of bytes, and the walk looks up three levels of them at a time.
-//
-// A byte is enough for a threshold because only its rank among its slot's thresholds matters: x is below the
-// k-th of them when at most k-1 are not above x. A slot with more thresholds than a byte counts becomes
-// several.
 
-// What a mask holds at most.
-const (
-	maskDepth = 6
-	maskSlots = 128 // what two registers of 64 bytes hold
-	maskCuts  = 255 // of a slot; rank 0 is below all of them, rank 255 not below any
-)
+// maskDepth is how deep its trees are at most.
+const maskDepth = 6
 
-// A mask is a forest laid out for the mask kernel.
+// A mask is a forest laid out for the mask kernel. A tree's block has a place for each split of a full tree; which,
+// maskBit tells. What stands below a leaf leads to that leaf, whatever it decides.
 type mask struct {
-	trees   []maskTree
-	leaves  []maskLeaves // of each tree; apart, since of sixty-four one is read
-	slots   []maskSlot
-	sources []uint32 // for each slot, the key of the row that it ranks
-}
-
-// A maskTree has a byte for each split of a full tree; which, maskBit tells. What stands below a leaf leads
-// to that leaf, whatever it decides.
-type maskTree struct {
-	slot [64]uint8
-	rank [64]uint8 // a value whose rank is not below it goes right
+	trees  []byteBlock
+	leaves byteLeaves
 }
 
 // maskBit returns the place of a split, and the bit of its decision, by its number in heap order: the children
@@ -46,83 +27,15 @@ func maskBit(split int) int {
 	return 7 + 7*exit + 1<<below + split&(1<<below-1) - 1
 }
 
-// maskLeaves are the payloads of a tree's leaves.
-type maskLeaves [64]uint32
-
-// A maskSlot has the thresholds of a slot as keys in ascending order, and above them others that no value
-// reaches. The pivots are the last of each sixteen.
-type maskSlot struct {
-	pivots [16]int32
-	cuts   [17 * 16]int32
-}
-
-// noCut is above the key of every number.
-const noCut = 1<<31 - 1
-
-// newMask lays out a forest for the mask kernel, or returns nil when the kernel cannot take it.
-func newMask(f *Forest, p *program) *mask {
-	if !p.narrow || p.stride != 2 || len(f.Trees) == 0 || slices.Contains(p.outcomes.walked, true) {
-		return nil
-	}
-	cuts := make([][]int32, p.keys()) // by slot of the row
-	for i := range f.Trees {
-		nodes := f.Trees[i].Nodes
-		order, depth := levels(nodes)
-		if depth > maskDepth {
-			return nil
-		}
-		for _, j := range order {
-			if n := &nodes[j]; n.Feature != Leaf {
-				key, slot := p.compare(f, n)
-				cuts[slot] = append(cuts[slot], int32(key))
-			}
-		}
-	}
-	m := &mask{trees: make([]maskTree, len(f.Trees)), leaves: make([]maskLeaves, len(f.Trees))}
-	first, ok := m.rankSlots(cuts)
-	if !ok {
-		return nil
-	}
-	each(len(f.Trees), func(i int) {
-		m.place(f, p, i, func(key int32, slot int) (uint8, uint8) {
-			at, _ := slices.BinarySearch(cuts[slot], key)
-			return uint8(first[slot] + at/maskCuts), uint8(at%maskCuts + 1)
-		})
-	})
+// newMask lays out a forest of trees that are not too deep.
+func newMask(f *Forest, p *program, r *ranks) *mask {
+	m := &mask{trees: make([]byteBlock, len(f.Trees)), leaves: newByteLeaves(f, p)}
+	each(len(f.Trees), func(i int) { m.place(f, p, r, i) })
 	return m
 }
 
-// rankSlots makes the slots of the kernel, sorts the thresholds of each, and returns, for each slot of a row,
-// the first of those that rank it. It reports false when they are too many, or none.
-func (m *mask) rankSlots(cuts [][]int32) (first []int, ok bool) {
-	first = make([]int, len(cuts))
-	each(len(cuts), func(slot int) {
-		slices.Sort(cuts[slot])
-		cuts[slot] = slices.Compact(cuts[slot])
-	})
-	for slot := range cuts {
-		first[slot] = len(m.slots)
-		for part := range slices.Chunk(cuts[slot], maskCuts) {
-			m.slots = append(m.slots, newMaskSlot(part))
-			m.sources = append(m.sources, uint32(slot))
-		}
-	}
-	return first, len(m.slots) > 0 && len(m.slots) <= maskSlots
-}
-
-func newMaskSlot(cuts []int32) (s maskSlot) {
-	for i := range s.cuts {
-		s.cuts[i] = noCut
-	}
-	copy(s.cuts[:], cuts)
-	for i := range s.pivots {
-		s.pivots[i] = s.cuts[16*i+15]
-	}
-	return s
-}
-
-// place lays out tree i; ranked tells the slot and rank of a threshold.
-func (m *mask) place(f *Forest, p *program, i int, ranked func(key int32, slot int) (uint8, uint8)) {
+// place lays out tree i.
+func (m *mask) place(f *Forest, p *program, r *ranks, i int) {
 	t, tree := &f.Trees[i], &m.trees[i]
 	var fill func(node int32, at int)
 	fill = func(node int32, at int) {
@@ -131,7 +44,7 @@ func (m *mask) place(f *Forest, p *program, i int, ranked func(key int32, slot i
 		case n.Feature != Leaf:
 			key, slot := p.compare(f, n)
 			bit := maskBit(at)
-			tree.slot[bit], tree.rank[bit] = ranked(int32(key), slot)
+			tree.slot[bit], tree.rank[bit] = r.of(key, slot)
 			below, above := n.children()
 			fill(below, 2*at)
 			fill(above, 2*at+1)
@@ -139,8 +52,20 @@ func (m *mask) place(f *Forest, p *program, i int, ranked func(key int32, slot i
 			fill(node, 2*at)
 			fill(node, 2*at+1)
 		default:
-			m.leaves[i][at-64] = p.payload(f, t, node)
+			m.leaves.put(f, p, i, at-64, node)
 		}
 	}
 	fill(0, 1)
+}
+
+func (m *mask) walk(row *rankRow, first int, payloads []uint32) {
+	maskWalk(&m.trees[first], &m.leaves.payloads[first], len(payloads), row, &payloads[0])
+}
+
+func (m *mask) sum32(row *rankRow, first, n int, sum float32) float32 {
+	return maskSum32(&m.trees[first], &m.leaves.payloads[first], n, row, sum)
+}
+
+func (m *mask) sum64(row *rankRow, first, n int, sum float64) float64 {
+	return maskSum64(&m.trees[first], &m.leaves.doubles[first], n, row, sum)
 }

@@ -15,11 +15,49 @@ type program struct {
 	columns  int
 	needsRow bool // something is computed from the row itself, not from its keys
 
+	cuts [][]int64 // where float64 keys become narrow: the thresholds of each column, whose ranks are the keys
+	deep bool      // narrow nodes count their children from themselves
+
 	windows  []treeWindow
 	outcomes outcomes
-	mask     *mask // in place of the windows, where the kernel for it runs
+	rows     rowKernel // in place of the windows, where one can take the forest
 
-	inline bool // payloads are the bits of weighted float32 leaves; otherwise indices in Tree.Nodes
+	leaves leaves
+	firsts []uint32  // of doubles: the number of each tree's first node, counted through the forest
+	values []float64 // of doubles: what each node adds as a leaf
+}
+
+// leaves says what the payloads of leaves are.
+type leaves uint8
+
+const (
+	singles leaves = iota // the bits of weighted float32 leaves
+	doubles               // indices of weighted float64 leaves
+	vectors               // indices of vector leaves
+	lines                 // indices in Tree.Nodes
+)
+
+func (f *Forest) leaves() leaves {
+	switch {
+	case len(f.Lines) > 0:
+		return lines
+	case len(f.Vectors) > 0 && f.Outputs > 1:
+		return vectors
+	case f.Sum == Float32:
+		return singles
+	default:
+		return doubles
+	}
+}
+
+// weighed returns what a leaf of tree i adds, where it is one number.
+func (f *Forest) weighed(i int, node int32) float64 {
+	t := &f.Trees[i]
+	v := t.Nodes[node].Value
+	if len(f.Vectors) > 0 {
+		v = f.Vectors[t.Nodes[node].Ref]
+	}
+	return f.weigh(v, t.Weight)
 }
 
 // A treeWindow is up to [window] trees: those that a kernel takes, in groups of like depth, and
@@ -29,6 +67,9 @@ type treeWindow struct {
 	large  []wideNode // wide nodes, likewise
 	groups []group
 	walked []uint8
+
+	roots []uint32 // of deep trees, in place of groups
+	deep  []uint8  // where their payloads go
 }
 
 // together is how many trees are walked at once.
@@ -55,12 +96,11 @@ const (
 	narrowShift = 32
 )
 
-// assemble lays out a checked forest, for the mask kernel if it may and can.
-func assemble(f *Forest, mayMask bool) *program {
+// assemble lays out a checked forest for the fastest kernels that can take it.
+func assemble(f *Forest, have kernels) *program {
 	p := &program{
 		input: f.Input, sentinel: math.NaN(), columns: f.Features, stride: 2,
-		inline:   f.Sum == Float32 && len(f.Vectors) == 0 && len(f.Lines) == 0,
-		outcomes: gather(f),
+		leaves: f.leaves(), outcomes: gather(f),
 	}
 	if f.Sentinel != nil {
 		p.sentinel = *f.Sentinel
@@ -69,16 +109,17 @@ func assemble(f *Forest, mayMask bool) *program {
 		p.stride = slotCount
 	}
 	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
-	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots && f.largestWindow() < narrowNodes
-	if mayMask {
-		p.mask = newMask(f, p)
-	}
-	if p.mask != nil {
+	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots
+	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
 	}
-	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
-	for w := range p.windows {
-		p.windows[w] = p.assembleWindow(f, w)
+	p.addValues(f)
+	p.rankColumns(f)
+	p.deep = p.narrow && (f.largestWindow() >= narrowNodes || f.isDeep())
+	if !p.assembleWindows(f) {
+		p.narrow, p.deep, p.cuts = p.narrow && f.largestWindow() < narrowNodes, false, nil
+		p.narrow = p.narrow && p.input == Float32
+		p.assembleWindows(f)
 	}
 	return p
 }
@@ -108,8 +149,34 @@ func (f *Forest) anyNode(is func(*Node) bool) bool {
 	return false
 }
 
+// assembleWindows lays out all trees. It reports false when one is out of the reach of deep nodes.
+func (p *program) assembleWindows(f *Forest) bool {
+	p.windows = make([]treeWindow, (len(f.Trees)+window-1)/window)
+	for w := range p.windows {
+		win, ok := p.assembleWindow(f, w)
+		if !ok {
+			return false
+		}
+		p.windows[w] = win
+	}
+	return true
+}
+
+// deepTree is how many levels make a tree deep.
+const deepTree = 16
+
+// isDeep reports whether walks end so far apart that they had better not wait for each other.
+func (f *Forest) isDeep() bool {
+	levelsOfAll := 0
+	for i := range f.Trees {
+		_, depth := levels(f.Trees[i].Nodes)
+		levelsOfAll += int(depth)
+	}
+	return levelsOfAll > deepTree*len(f.Trees)
+}
+
 // assembleWindow lays out the trees of window w.
-func (p *program) assembleWindow(f *Forest, w int) treeWindow {
+func (p *program) assembleWindow(f *Forest, w int) (treeWindow, bool) {
 	type placed struct {
 		root, depth uint32
 		lane        uint8
@@ -125,7 +192,15 @@ func (p *program) assembleWindow(f *Forest, w int) treeWindow {
 			continue
 		}
 		order, depth := levels(t.Nodes)
-		trees = append(trees, placed{p.place(&win, f, t, order), depth, lane})
+		if p.deep {
+			root, ok := p.placeDeep(&win, f, i, order)
+			if !ok {
+				return win, false
+			}
+			win.roots, win.deep = append(win.roots, root), append(win.deep, lane)
+			continue
+		}
+		trees = append(trees, placed{p.place(&win, f, i, order), depth, lane})
 	}
 	slices.SortStableFunc(trees, func(a, b placed) int { return int(a.depth) - int(b.depth) })
 	for len(trees) > 0 {
@@ -141,7 +216,7 @@ func (p *program) assembleWindow(f *Forest, w int) treeWindow {
 		win.groups = append(win.groups, g)
 		trees = trees[n:]
 	}
-	return win
+	return win, true
 }
 
 // levels returns the nodes that the root reaches, level by level, siblings side by side, and the number of
@@ -163,6 +238,24 @@ func levels(nodes []Node) (order []int32, depth uint32) {
 	}
 }
 
+// size returns how many leaves the root reaches, and the number of splits on the longest path. It gives up, with more
+// leaves than any of the kernels that ask takes, where the tree is deeper than that many leaves can be.
+func (t *Tree) size() (leaves, depth int) {
+	var visit func(node int32, at int)
+	visit = func(node int32, at int) {
+		n := &t.Nodes[node]
+		depth = max(depth, at)
+		if n.Feature == Leaf || at > byteTreeLeaves {
+			leaves += 1 + at/(byteTreeLeaves+1)*byteTreeLeaves
+			return
+		}
+		visit(n.Left, at+1)
+		visit(n.Right, at+1)
+	}
+	visit(0, 0)
+	return leaves, depth
+}
+
 // children returns the child of a split's values below its key, and that of the others.
 func (n *Node) children() (below, above int32) {
 	if n.Op == Greater || n.Op == GreaterEqual {
@@ -171,21 +264,60 @@ func (n *Node) children() (below, above int32) {
 	return n.Left, n.Right
 }
 
-// payload returns what stands for leaf n of tree t.
-func (p *program) payload(f *Forest, t *Tree, n int32) uint32 {
-	if p.inline {
-		return math.Float32bits(float32(f.weigh(t.Nodes[n].Value, t.Weight)))
+// addValues makes the values that payloads of doubles are indices of.
+func (p *program) addValues(f *Forest) {
+	if p.leaves != doubles || p.values != nil {
+		return
 	}
-	return uint32(n)
+	p.firsts = make([]uint32, len(f.Trees)+1)
+	for i := range f.Trees {
+		p.firsts[i+1] = p.firsts[i] + uint32(len(f.Trees[i].Nodes))
+	}
+	p.values = make([]float64, p.firsts[len(f.Trees)])
+	each(len(f.Trees), func(i int) {
+		for j := range f.Trees[i].Nodes {
+			if f.Trees[i].Nodes[j].Feature == Leaf {
+				p.values[int(p.firsts[i])+j] = f.weighed(i, int32(j))
+			}
+		}
+	})
+}
+
+// payload returns what stands for a leaf of tree i.
+func (p *program) payload(f *Forest, i int, node int32) uint32 {
+	switch p.leaves {
+	case singles:
+		return math.Float32bits(float32(f.weighed(i, node)))
+	case doubles:
+		return p.firsts[i] + uint32(node)
+	case vectors:
+		return uint32(f.Trees[i].Nodes[node].Ref)
+	default:
+		return uint32(node)
+	}
 }
 
 // sum adds a row's leaves in the trees from first on to dst.
 func (p *program) sum(f *Forest, dst []float64, payloads []uint32, first int, x []float64) {
 	trees := f.Trees[first:][:len(payloads)]
 	switch {
-	case !p.inline:
+	case p.leaves == lines:
 		for i, leaf := range payloads {
 			f.addLeaf(dst, &trees[i], &trees[i].Nodes[leaf], x)
+		}
+	case p.leaves == vectors:
+		for i, leaf := range payloads {
+			f.addVector(dst, &trees[i], leaf)
+		}
+	case p.leaves == doubles && len(dst) == 1:
+		s := dst[0]
+		for _, leaf := range payloads {
+			s += p.values[leaf]
+		}
+		dst[0] = s
+	case p.leaves == doubles:
+		for i, leaf := range payloads {
+			dst[trees[i].Output] += p.values[leaf]
 		}
 	case len(dst) == 1:
 		s := float32(dst[0])
@@ -201,14 +333,14 @@ func (p *program) sum(f *Forest, dst []float64, payloads []uint32, first int, x 
 	}
 }
 
-// place lays out tree t, its nodes in level order, and returns where its root is.
-func (p *program) place(win *treeWindow, f *Forest, t *Tree, order []int32) uint32 {
+// place lays out a tree, its nodes in level order, and returns where its root is.
+func (p *program) place(win *treeWindow, f *Forest, tree int, order []int32) uint32 {
 	root := len(win.small) + len(win.large)
 	next := root + 1 // where the next split's children stand
 	for i, j := range order {
-		n := &t.Nodes[j]
+		n := &f.Trees[tree].Nodes[j]
 		if n.Feature == Leaf {
-			p.addLeaf(win, p.payload(f, t, j), root+i)
+			p.addLeaf(win, p.payload(f, tree, j), root+i)
 			continue
 		}
 		p.addSplit(win, f, n, next)
@@ -238,16 +370,59 @@ func (p *program) addSplit(win *treeWindow, f *Forest, n *Node, first int) {
 
 // compare returns what a split becomes: left is where the key in that slot is below key.
 func (p *program) compare(f *Forest, n *Node) (key int64, slot int) {
-	width := Float64
-	if p.narrow {
-		width = Float32
-	}
-	switch slot = int(n.Feature)*p.stride + slotOf(n); n.Op {
-	case Less, GreaterEqual:
-		return keyAtLeast(n.Value, width), slot
-	case LessEqual, Greater:
-		return keyAbove(n.Value, width), slot
-	default:
+	if n.Op >= Equal {
 		return 0, p.leafSlot() + 1 + p.outcomes.slots[p.outcomes.of(f, n)]
 	}
+	width := Float64
+	if p.narrow && p.cuts == nil {
+		width = Float32
+	}
+	key = keyOf(n, width)
+	if p.cuts != nil {
+		at, _ := slices.BinarySearch(p.cuts[n.Feature], key)
+		key = int64(at) + 1
+	}
+	return key, int(n.Feature)*p.stride + slotOf(n)
+}
+
+// keyOf returns the key of an ordering split: what is below it goes to the child below.
+func keyOf(n *Node, width Width) int64 {
+	if n.Op == Less || n.Op == GreaterEqual {
+		return keyAtLeast(n.Value, width)
+	}
+	return keyAbove(n.Value, width)
+}
+
+// rankColumns makes float64 keys narrow ones, by their rank among the thresholds of their column.
+func (p *program) rankColumns(f *Forest) {
+	if f.Input != Float64 || p.keys() > narrowSlots {
+		return
+	}
+	cuts := make([][]int64, f.Features)
+	f.anyNode(func(n *Node) bool {
+		if n.Op < Equal {
+			cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+		}
+		return false
+	})
+	each(len(cuts), func(x int) {
+		slices.Sort(cuts[x])
+		cuts[x] = slices.Clip(slices.Compact(cuts[x]))
+	})
+	p.narrow, p.cuts = true, cuts
+}
+
+// rank returns how many of the cuts are not above key.
+func rank(cuts []int64, key int64) int {
+	at := 0
+	for n := len(cuts); n > 0; {
+		half := (n + 1) / 2
+		right := 0
+		if cuts[at+half-1] <= key {
+			right = 1
+		}
+		at += half & -right // no branch
+		n -= half
+	}
+	return at
 }

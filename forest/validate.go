@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Limits on what a forest may hold. They are far beyond any trained model and keep indices in 32 bits.
@@ -33,6 +34,9 @@ func (f *Forest) validate() error {
 		if math.IsNaN(b) {
 			return fmt.Errorf("base value %d is NaN", i)
 		}
+	}
+	if len(f.Later) != 0 && len(f.Later) != len(f.Base) || slices.ContainsFunc(f.Later, math.IsNaN) {
+		return fmt.Errorf("base values of later rounds are %v, beside %d of the first", f.Later, len(f.Base))
 	}
 	if s := f.Sentinel; s != nil && f.Input == Float32 && float64(float32(*s)) != *s {
 		return fmt.Errorf("sentinel %v is not a float32", *s)

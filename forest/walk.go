@@ -58,7 +58,7 @@ func (f *Forest) plain(dst, x []float64, from, to int) {
 		t := &f.Trees[i]
 		f.addLeaf(dst, t, &t.Nodes[f.leaf(t, x)], x)
 	}
-	f.finish(dst, to-from)
+	f.finish(dst, from, to)
 }
 
 // leaf returns the index of the leaf that x falls into.
@@ -121,7 +121,12 @@ func (f *Forest) addLeaf(dst []float64, t *Tree, n *Node, x []float64) {
 		dst[t.Output] = f.add(dst[t.Output], f.weigh(v, t.Weight))
 		return
 	}
-	v := f.Vectors[int(n.Ref)*f.Outputs:][:f.Outputs]
+	f.addVector(dst, t, uint32(n.Ref))
+}
+
+// addVector adds a vector leaf of tree t to the sums in dst.
+func (f *Forest) addVector(dst []float64, t *Tree, vector uint32) {
+	v := f.Vectors[int(vector)*f.Outputs:][:f.Outputs]
 	for k := range dst {
 		dst[k] = f.add(dst[k], f.weigh(v[k], t.Weight))
 	}
@@ -149,25 +154,32 @@ func (l *Line) at(x []float64, plain float64) float64 {
 		if xi != xi {
 			return plain
 		}
+		if math.Abs(xi) <= ZeroLimit {
+			xi = 0
+		}
 		v += float64(c * xi)
 	}
 	return v
 }
 
-// finish turns the sums of a row over some rounds into margins.
-func (f *Forest) finish(dst []float64, rounds int) {
+// finish turns the sums of a row over the rounds [from, to) into margins.
+func (f *Forest) finish(dst []float64, from, to int) {
 	if !f.Average && f.Scale == 0 && !f.BaseLast {
 		return
 	}
+	base := f.Base
+	if from > 0 && f.Later != nil {
+		base = f.Later
+	}
 	for k, v := range dst {
-		if f.Average && rounds > 0 {
-			v = f.divide(v, float64(rounds))
+		if f.Average && to > from {
+			v = f.divide(v, float64(to-from))
 		}
 		if f.Scale != 0 {
 			v = f.weigh(v, f.Scale)
 		}
-		if f.BaseLast && len(f.Base) > 0 {
-			v = f.add(v, f.Base[k])
+		if f.BaseLast && len(base) > 0 {
+			v = f.add(v, base[k])
 		}
 		dst[k] = v
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Type is what a column's values mean.
@@ -46,6 +47,7 @@ type Column struct {
 	names []string             // a String column's dictionary, by code
 	codes map[string]int       // its inverse
 	hash  func(string) float64 // in place of a dictionary
+	empty bool                 // what is not there is the empty name
 }
 
 // StringColumn returns a column whose dictionary gives names[i] the code i.
@@ -60,7 +62,8 @@ func StringColumn(name string, names []string) (Column, error) {
 	return c, nil
 }
 
-// HashedColumn returns a String column in which every name has a code, which hash computes: an exact integer.
+// HashedColumn returns a String column in which every name has a code, which hash computes: an exact integer. It must not
+// keep the name.
 func HashedColumn(name string, hash func(string) float64) Column {
 	return Column{Name: name, Type: String, hash: hash}
 }
@@ -68,11 +71,18 @@ func HashedColumn(name string, hash func(string) float64) Column {
 // Hashed reports whether every name has a code in this String column, the empty one too.
 func (c Column) Hashed() bool { return c.hash != nil }
 
-// Absent returns what stands for a value that is not there: NaN, or the code of the empty string in a hashed column,
-// whose library knows no missing category.
+// NeverMissing returns c as a column of a library that knows no missing names, as hashed columns are: what is not there is
+// the empty name.
+func (c Column) NeverMissing() Column {
+	c.empty = true
+	return c
+}
+
+// Absent returns what stands for a value that is not there: NaN, or the code of the empty name where the column's library
+// knows no missing ones.
 func (c Column) Absent() float64 {
-	if c.hash != nil {
-		return c.hash("")
+	if c.hash != nil || c.empty {
+		return c.Code("")
 	}
 	return math.NaN()
 }
@@ -91,6 +101,17 @@ func (c Column) Code(name string) float64 {
 		return math.NaN()
 	}
 	return float64(i)
+}
+
+// CodeOf is Code for a name in bytes, and allocates nothing.
+func (c *Column) CodeOf(name []byte) float64 {
+	if c.hash != nil {
+		return c.hash(unsafe.String(unsafe.SliceData(name), len(name)))
+	}
+	if i, ok := c.codes[string(name)]; ok {
+		return float64(i)
+	}
+	return math.NaN()
 }
 
 func validateColumns(cs []Column) error {

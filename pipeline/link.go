@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -23,6 +24,10 @@ const (
 	Exp                    // exp(x) in double
 	SignedSquare           // sign(x)·x², LightGBM's reg_sqrt
 	Softplus               // log1p(exp(x)) in double, LightGBM's cross_entropy_lambda
+	Softmax                // exp(x - max), divided by the sum, all in double, LightGBM's multiclass
+	SoftmaxFmath           // exp(x - max), divided by the sum, in double with fmath's exp, CatBoost's MultiClass
+	ExpFmath               // exp(x) in double, fmath's, CatBoost's Poisson
+	Uncertainty            // pairs of a mean and exp(2x), fmath's, of a deviation's logarithm: CatBoost's RMSEWithUncertainty
 	Rounded32              // x, rounded to float32
 	Mirrored32             // 1 / (1 + expf(-|x|)), and 1 minus that below 0: LOGISTIC of ONNX's tree ensembles
 	SoftmaxSum32           // expf(x - max), divided by the sum in float32: SOFTMAX of ONNX's tree ensembles
@@ -33,13 +38,15 @@ const (
 
 var linkNames = [linkCount]string{
 	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square", "softplus",
+	"softmax", "softmax", "exp", "uncertainty",
 	"identity", "logistic", "softmax", "softmax-zero", "probit",
 }
 
-// A Link is a link function and its parameter.
+// A Link is a link function and its parameters.
 type Link struct {
-	Kind  LinkKind
-	Scale float64 // for Logistic; 0 counts as 1
+	Kind    LinkKind
+	Scale   float64 // for Logistic; 0 counts as 1
+	Average bool    // margins are divided by the number of rounds first: LightGBM's random forests have sums for margins
 
 	Chances bool // the values are probabilities, though the function does not say so
 }
@@ -55,7 +62,7 @@ func (l Link) String() string {
 // Probability reports whether the link's values are probabilities of classes.
 func (l Link) Probability() bool {
 	switch l.Kind {
-	case Logistic32, Logistic, Softmax32, Mirrored32, SoftmaxSum32, SoftmaxZero32:
+	case Logistic32, Logistic, Softmax32, Softmax, SoftmaxFmath, Mirrored32, SoftmaxSum32, SoftmaxZero32:
 		return true
 	default:
 		return l.Chances
@@ -69,22 +76,42 @@ func (l Link) validate() error {
 	if math.IsNaN(l.Scale) || math.IsInf(l.Scale, 0) {
 		return fmt.Errorf("link scale is %v", l.Scale)
 	}
+	if l.Average && l.Kind == Class {
+		return errors.New("a class of averages")
+	}
 	return nil
 }
 
-// apply writes the values of one row's margins into dst, which may be x itself.
-func (l Link) apply(dst, x []float64) {
+// apply writes the values of one row's margins, those of so many rounds, into dst, which may be x itself.
+func (l Link) apply(dst, x []float64, rounds int) {
+	if l.Average {
+		for i, v := range x {
+			dst[i] = v / float64(rounds)
+		}
+		x = dst
+	}
 	switch l.Kind {
 	case Identity:
 		copy(dst, x)
 	case Softmax32:
 		softmax32(dst, x)
+	case Softmax:
+		softmax(dst, x)
+	case SoftmaxFmath:
+		softmaxFmath(dst, x)
 	case SoftmaxSum32:
 		softmaxSum32(dst, x)
 	case SoftmaxZero32:
 		softmaxZero32(dst, x)
 	case Class:
 		dst[0] = argmax(x)
+	case Uncertainty:
+		for i, v := range x {
+			if i%2 != 0 {
+				v = libm.ExpFmath(2 * v)
+			}
+			dst[i] = v
+		}
 	default:
 		for i, v := range x {
 			dst[i] = l.one(v)
@@ -112,6 +139,8 @@ func (l Link) one(x float64) float64 {
 		return 1 / (1 + libm.Exp(float64(-s*x)))
 	case Exp:
 		return libm.Exp(x)
+	case ExpFmath:
+		return libm.ExpFmath(x)
 	case SignedSquare:
 		return math.Copysign(float64(x*x), x)
 	case Softplus:
@@ -154,6 +183,44 @@ func softmax32(dst, x []float64) {
 	whole := float32(sum)
 	for i := range x {
 		dst[i] = float64(float32(dst[i]) / whole)
+	}
+}
+
+func softmax(dst, x []float64) {
+	top := x[0]
+	for _, v := range x[1:] {
+		if v > top {
+			top = v
+		}
+	}
+	sum := 0.0
+	for i, v := range x {
+		dst[i] = libm.Exp(v - top)
+		sum += dst[i]
+	}
+	for i := range x {
+		dst[i] /= sum
+	}
+}
+
+func softmaxFmath(dst, x []float64) {
+	top := x[0]
+	for _, v := range x[1:] {
+		if v > top {
+			top = v
+		}
+	}
+	for i, v := range x {
+		dst[i] = v - top
+	}
+	dst = dst[:len(x)]
+	libm.ExpFmathAll(dst)
+	sum := 0.0
+	for _, e := range dst {
+		sum += e
+	}
+	for i := range dst {
+		dst[i] /= sum
 	}
 }
 

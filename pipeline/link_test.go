@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -33,11 +34,11 @@ func TestLinksGiveTheLibrarysBits(t *testing.T) {
 		"the class, of infinities": {Class, "overflow-softmax-3.2.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			margins := numbers(t, c.dir, "margin.csv")
-			values := numbers(t, c.dir, "value.csv")
+			margins := numbers(t, "xgboost/"+c.dir+"/margin.csv", 32)
+			values := numbers(t, "xgboost/"+c.dir+"/value.csv", 32)
 			for i, x := range margins {
 				got := make([]float64, len(values[i]))
-				Link{Kind: c.kind}.apply(got, x)
+				Link{Kind: c.kind}.apply(got, x, 1)
 				for k := range got {
 					if !sameBits(got[k], values[i][k]) {
 						t.Errorf("row %d, of %v: value %d is %v, want %v", i, x, k, got[k], values[i][k])
@@ -46,7 +47,7 @@ func TestLinksGiveTheLibrarysBits(t *testing.T) {
 				if len(got) != len(x) {
 					continue
 				}
-				Link{Kind: c.kind}.apply(x, x) // in place
+				Link{Kind: c.kind}.apply(x, x, 1) // in place
 				for k := range got {
 					if !sameBits(got[k], x[k]) {
 						t.Errorf("row %d: value %d in place is %v, want %v", i, k, x[k], got[k])
@@ -61,10 +62,10 @@ func sameBits(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
 
-// numbers reads a file of float32 numbers of a parity case.
-func numbers(t *testing.T, dir, name string) [][]float64 {
+// numbers reads a file of numbers of a parity case.
+func numbers(t *testing.T, name string, bits int) [][]float64 {
 	t.Helper()
-	f, err := os.Open(filepath.Join("../testdata/xgboost", dir, name))
+	f, err := os.Open(filepath.Join("../testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func numbers(t *testing.T, dir, name string) [][]float64 {
 	for _, line := range lines[1:] {
 		var row []float64
 		for _, cell := range line {
-			x, err := strconv.ParseFloat(cell, 32)
+			x, err := strconv.ParseFloat(cell, bits)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,6 +87,49 @@ func numbers(t *testing.T, dir, name string) [][]float64 {
 		all = append(all, row)
 	}
 	return all
+}
+
+// TestLinksInDoubleGiveTheLibrarysBits is the same for LightGBM, and in place.
+func TestLinksInDoubleGiveTheLibrarysBits(t *testing.T) {
+	for dir, c := range map[string]struct {
+		link   Link
+		rounds int
+	}{
+		"binary-4.7.0":                    {Link{Kind: Logistic, Scale: 1}, 3},
+		"ends-binary-4.7.0":               {Link{Kind: Logistic, Scale: 1}, 1},
+		"sigmoid-3.3.5":                   {Link{Kind: Logistic, Scale: 0.7}, 3},
+		"multiclass-4.7.0":                {Link{Kind: Softmax}, 3},
+		"ends-multiclass-4.7.0":           {Link{Kind: Softmax}, 2},
+		"poisson-4.7.0":                   {Link{Kind: Exp}, 3},
+		"ends-poisson-4.7.0":              {Link{Kind: Exp}, 1},
+		"sqrt-4.7.0":                      {Link{Kind: SignedSquare}, 3},
+		"cross-entropy-lambda-4.7.0":      {Link{Kind: Softplus}, 3},
+		"ends-cross-entropy-lambda-4.7.0": {Link{Kind: Softplus}, 1},
+		"forest-4.7.0":                    {Link{Kind: Logistic, Scale: 1, Average: true}, 5},
+		"forest-range-4.7.0":              {Link{Kind: Logistic, Scale: 1, Average: true}, 3},
+		"forest-classes-4.7.0":            {Link{Kind: Softmax, Average: true}, 5},
+	} {
+		t.Run(dir, func(t *testing.T) {
+			margins := numbers(t, "lightgbm/"+dir+"/margin.csv", 64)
+			values := numbers(t, "lightgbm/"+dir+"/value.csv", 64)
+			for i, x := range margins {
+				got := make([]float64, len(x))
+				c.link.apply(got, x, c.rounds)
+				c.link.apply(x, x, c.rounds)
+				for k, want := range values[i] {
+					if !sameBits(got[k], want) || !sameBits(x[k], want) {
+						t.Errorf("row %d: value %d is %v, in place %v, want %v", i, k, got[k], x[k], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestAnAverageIsNoClass(t *testing.T) {
+	if err := (Link{Kind: Class, Average: true}).validate(); err == nil {
+		t.Error("it is accepted")
+	}
 }
 
 func TestLinksInDoubleGiveTheCLibrarysBits(t *testing.T) {
@@ -119,11 +163,14 @@ func TestLinksInDoubleGiveTheCLibrarysBits(t *testing.T) {
 		{Link{Kind: Identity}, -1.5, -1.5},
 		{Link{Kind: Logistic32}, nan, nan},
 		{Link{Kind: Softplus}, 0, math.Ln2},
+		{Link{Kind: ExpFmath}, 1, 2.718281828459045},
+		{Link{Kind: ExpFmath}, -746, 0},
+		{Link{Kind: ExpFmath}, inf, inf},
 		{Link{Kind: Hinge32}, nan, 0},
 		{Link{Kind: Hinge32}, math.SmallestNonzeroFloat32, 1},
 	} {
 		got := make([]float64, 1)
-		c.link.apply(got, []float64{c.x})
+		c.link.apply(got, []float64{c.x}, 1)
 		if !sameBits(got[0], c.want) {
 			t.Errorf("%v (scale %v) of %v is %v, want %v", c.link, c.link.Scale, c.x, got[0], c.want)
 		}
@@ -157,12 +204,34 @@ func TestLinksHaveNames(t *testing.T) {
 			t.Errorf("link %d has none", kind)
 		}
 	}
-	if got := (Link{Kind: linkCount}).String(); got != "Link(15)" {
+	if got := (Link{Kind: linkCount}).String(); got != fmt.Sprintf("Link(%d)", linkCount) {
 		t.Errorf("one that is none is %q", got)
 	}
-	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Mirrored32: true, SoftmaxSum32: true, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
+	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, SoftmaxFmath: true, Mirrored32: true, SoftmaxSum32: true, Uncertainty: false, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
 		if got := (Link{Kind: kind}).Probability(); got != want {
 			t.Errorf("%v: probability is %v", kind, got)
+		}
+	}
+}
+
+// CatBoost's own: three margins, of which the last is far off.
+func TestLinksOfPairsAndClasses(t *testing.T) {
+	for name, c := range map[string]struct {
+		link    Link
+		x, want []float64
+	}{
+		"a mean and a deviation":         {Link{Kind: Uncertainty}, []float64{-7, 0.5}, []float64{-7, 2.718281828459045}},
+		"classes":                        {Link{Kind: SoftmaxFmath}, []float64{1, 1, 1, 1}, []float64{0.25, 0.25, 0.25, 0.25}},
+		"a class that nothing is in":     {Link{Kind: SoftmaxFmath}, []float64{0, 0, math.Inf(-1)}, []float64{0.5, 0.5, 0}},
+		"one among four, kept from zero": {Link{Kind: SoftmaxFmath}, []float64{0, math.Inf(-1), -1e300, -1e300}, []float64{1, 2.2250738585072014e-308, 2.2250738585072014e-308, 2.2250738585072014e-308}},
+	} {
+		got := make([]float64, len(c.x))
+		c.link.apply(got, c.x, 1)
+		c.link.apply(c.x, c.x, 1)
+		for i := range got {
+			if !sameBits(got[i], c.want[i]) || !sameBits(c.x[i], c.want[i]) {
+				t.Errorf("%s: value %d is %v, in place %v, want %v", name, i, got[i], c.x[i], c.want[i])
+			}
 		}
 	}
 }

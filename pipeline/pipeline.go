@@ -220,7 +220,7 @@ func Predict[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to
 	}
 	if k == v {
 		margin(p, dst, rows, from, to)
-		p.Apply(dst, dst[:n*k])
+		p.Apply(dst, dst[:n*k], to-from)
 		return nil
 	}
 	var few [32]float64
@@ -231,17 +231,17 @@ func Predict[T float32 | float64](p *Pipeline, dst []float64, rows []T, from, to
 	w := len(p.Columns)
 	for i := range n {
 		margin(p, margins[:k], rows[i*w:(i+1)*w], from, to)
-		p.Apply(dst[i*v:(i+1)*v], margins[:k])
+		p.Apply(dst[i*v:(i+1)*v], margins[:k], to-from)
 	}
 	return nil
 }
 
-// Apply writes the values of the given margins into dst; dst and margins may be the same slice when
-// Values is Outputs.
-func (p *Pipeline) Apply(dst, margins []float64) {
+// Apply writes the values of the given margins, sums over so many rounds, into dst; dst and margins may be the same slice
+// when Values is Outputs.
+func (p *Pipeline) Apply(dst, margins []float64, rounds int) {
 	k, v := p.Outputs(), p.Values()
 	for i := 0; (i+1)*k <= len(margins); i++ {
-		p.Link.apply(dst[i*v:(i+1)*v], margins[i*k:(i+1)*k])
+		p.Link.apply(dst[i*v:(i+1)*v], margins[i*k:(i+1)*k], rounds)
 	}
 }
 
@@ -249,7 +249,10 @@ func (p *Pipeline) Apply(dst, margins []float64) {
 //
 // dst has room for n×trees.
 func Leaves[T float32 | float64](p *Pipeline, dst []int32, rows []T, from, to int) error {
-	if p.Forest == nil {
+	switch {
+	case p.Linear != nil:
+		return errors.New("a linear model has no leaves")
+	case p.Forest == nil:
 		return errors.New("a model that is no forest has no leaves")
 	}
 	n, err := shape(p, rows)

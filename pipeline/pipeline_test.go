@@ -74,7 +74,7 @@ func TestMarginsValuesAndLeaves(t *testing.T) {
 				t.Errorf("leaves %s", d)
 			}
 			want, got := make([]float64, 6), make([]float64, 6)
-			p.Apply(want, margins)
+			p.Apply(want, margins, 2)
 			if err := Predict(p, got, rows, c.from, c.to); err != nil {
 				t.Fatal(err)
 			}

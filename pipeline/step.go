@@ -126,7 +126,8 @@ func stage[T float32 | float64](p *Pipeline, rows []T, each func(s *staged, firs
 	p.scratch.Put(s)
 }
 
-// load fills a row's first slots: numbers are rounded to the width of rows, codes of strings stay as they are.
+// load fills a row's first slots: numbers are rounded to the width of rows, codes of strings stay as they are, and have
+// one for what is missing where any name has one.
 func load[T float32 | float64](p *Pipeline, slots []float64, row []T) {
 	for i, v := range row {
 		x := float64(v)
@@ -135,6 +136,9 @@ func load[T float32 | float64](p *Pipeline, slots []float64, row []T) {
 		}
 		if p.sentinel != nil && x == *p.sentinel {
 			x = math.NaN()
+		}
+		if x != x && p.Columns[i].hash != nil {
+			x = p.Columns[i].Absent()
 		}
 		slots[i] = x
 	}

@@ -119,20 +119,20 @@ func (s *Reduction) place(row []float64, x []int32) float64 {
 	return float64(best)
 }
 
-// A Softmax makes each Size slots in X their exponentials over the sum of them: ONNX's operator, in float32.
-type Softmax struct {
+// A SoftmaxOf makes each Size slots in X their exponentials over the sum of them: ONNX's operator, in float32.
+type SoftmaxOf struct {
 	X    []int32
 	Size int
 }
 
 // Name returns "Softmax".
-func (s *Softmax) Name() string { return "Softmax" }
+func (s *SoftmaxOf) Name() string { return "Softmax" }
 
 // Width returns the number of slots.
-func (s *Softmax) Width() int { return len(s.X) }
+func (s *SoftmaxOf) Width() int { return len(s.X) }
 
 // Check checks the slots.
-func (s *Softmax) Check(slots int) error {
+func (s *SoftmaxOf) Check(slots int) error {
 	if s.Size < 1 || len(s.X)%s.Size != 0 {
 		return fmt.Errorf("%d numbers in groups of %d", len(s.X), s.Size)
 	}
@@ -140,7 +140,7 @@ func (s *Softmax) Check(slots int) error {
 }
 
 // Run computes.
-func (s *Softmax) Run(b *Block, at int) {
+func (s *SoftmaxOf) Run(b *Block, at int) {
 	var few [64]float32
 	for i := range b.Len() {
 		row := b.Row(i)

@@ -92,7 +92,7 @@ func (s *Vote) targets(x []float64) {
 			x[i] = s.plus(v, s.Base[i])
 		}
 	}
-	Link{Kind: s.Link}.apply(x, x)
+	Link{Kind: s.Link}.apply(x, x, 1)
 }
 
 // many are more than two classes.
@@ -103,7 +103,7 @@ func (s *Vote) many(x []float64) {
 			x[i] = s.plus(x[i], s.Base[i])
 		}
 	}
-	Link{Kind: s.Link}.apply(x, x)
+	Link{Kind: s.Link}.apply(x, x, 1)
 }
 
 // two are two classes, which follow rules of their own.
@@ -132,7 +132,7 @@ func (s *Vote) two(x []float64) {
 	if second {
 		x[1] = b
 	}
-	Link{Kind: s.Link}.apply(x, x)
+	Link{Kind: s.Link}.apply(x, x, 1)
 }
 
 // single makes two scores of the one that there is.

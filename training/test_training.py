@@ -1,15 +1,13 @@
 """.cache/training/bin/python -m unittest discover -s training (after `make train`)"""
 
-import csv
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xgboost as xgb
 
-from golden import cells, thresholds, write_golden
+from golden._files import cells
 from train import card_precision, choose_cutoffs, read_events, read_rows
 
 
@@ -35,72 +33,6 @@ class Events(unittest.TestCase):
             rows = read_rows(path)
         self.assertEqual(rows["a"].to_numpy()[:4].tobytes(), numbers[:4].tobytes())
         self.assertTrue(np.isnan(rows["a"].iloc[4]))
-
-
-class Golden(unittest.TestCase):
-    def setUp(self):
-        rng = np.random.default_rng(3)
-        self.X = pd.DataFrame({
-            "a": rng.normal(size=400).astype(np.float32),
-            "kind, of": pd.Categorical(rng.choice(["x", "y", "z"], size=400)),
-        })
-        self.y = rng.integers(0, 3, size=400)
-
-    def write(self, model, X, **options):
-        with tempfile.TemporaryDirectory() as folder:
-            write_golden(model, X, folder, **options)
-            files = {}
-            for name in ("rows", "margin", "value"):
-                with open(Path(folder) / f"{name}.csv", newline="") as file:
-                    files[name] = list(csv.reader(file))
-        return files
-
-    def test_are_the_models_own_answers(self):
-        model = xgb.XGBClassifier(n_estimators=4, max_depth=3, enable_categorical=True).fit(self.X, self.y)
-        files = self.write(model, self.X, rows=200)
-        self.assertEqual(files["rows"][0], ["a", "kind, of"])
-        self.assertEqual(files["value"][0], ["value_0", "value_1", "value_2"])
-        frame = pd.DataFrame(files["rows"][1:], columns=files["rows"][0]).replace("", None)
-        frame["a"] = frame["a"].astype(np.float32)
-        frame["kind, of"] = pd.Categorical(frame["kind, of"], categories=["x", "y", "z"])
-        self.assertEqual(len(frame), 200)
-        np.testing.assert_array_equal(np.array(files["value"][1:], np.float32), model.predict_proba(frame))
-        margin = model.predict(frame, output_margin=True)
-        np.testing.assert_array_equal(np.array(files["margin"][1:], np.float32), margin)
-
-    def test_stand_on_the_models_thresholds(self):
-        X, y = self.X[["a"]], self.X["a"] > 0.5
-        model = xgb.XGBClassifier(n_estimators=1, max_depth=1).fit(X, y)
-        (t,) = thresholds(model.get_booster())[0]
-        written = {cell for (cell,) in self.write(model, X)["rows"]}
-        around = [np.nextafter(t, np.float32(-np.inf)), t, np.nextafter(t, np.float32(np.inf))]
-        for cell in ["", *cells(np.array(around))]:
-            self.assertIn(cell, written)
-
-    def test_leave_the_sentinel_empty(self):
-        X = np.array([[1.0], [-999.0], [3.0], [np.nan]] * 50)
-        model = xgb.XGBRegressor(n_estimators=2, missing=-999.0).fit(X, np.arange(200))
-        rows = self.write(model, X, missing=-999.0)["rows"]
-        self.assertEqual(rows[0], ["f0"])
-        self.assertNotIn(["-999"], rows)
-        self.assertIn([""], rows)
-
-    def test_follow_the_range_of_trees(self):
-        X, y = self.X[["a"]], self.X["a"]
-        model = xgb.XGBRegressor(n_estimators=5).fit(X, y)
-        first = xgb.XGBRegressor(n_estimators=2).fit(X, y)
-        self.assertEqual(self.write(model, X, iteration_range=(0, 2))["margin"][:151], self.write(first, X)["margin"][:151])
-
-    def test_of_a_linear_model(self):
-        model = xgb.XGBRegressor(booster="gblinear", n_estimators=2).fit(self.X[["a"]], self.y)
-        self.assertEqual(len(self.write(model, self.X[["a"]], rows=10)["margin"]), 11)
-
-    def test_read_back_to_the_same_bits(self):
-        numbers = np.array([0.1, -0.0, 1e-45, 3.4028235e38, 16777216, np.pi, np.nan], np.float32)
-        text = cells(numbers)
-        self.assertEqual(text[-1], "")
-        back = np.array([float(t or "nan") for t in text]).astype(np.float32)
-        self.assertEqual(back[:-1].tobytes(), numbers[:-1].tobytes())
 
 
 class Measures(unittest.TestCase):

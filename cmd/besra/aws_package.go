@@ -219,7 +219,7 @@ func (p *parcel) addBundle(from string, fsys fs.FS) error {
 		return fmt.Errorf("%s: %s@%d is there already", from, b.Name, b.Version)
 	}
 	p.taken[at] = true
-	p.notes[at] = fmt.Sprintf("%s %s, proven on %d golden rows, from %s", b.Model.Format(), b.Model.Trainer(), report.Rows, from)
+	p.notes[at] = fmt.Sprintf("%s, proven on %d golden rows, from %s", formatOf(b.Model), report.Rows, from)
 	for name, sum := range b.Sums {
 		p.files = append(p.files, lambdazip.File{Name: path.Join(at, name), Sum: sum, Open: func() (io.ReadCloser, error) { return fsys.Open(name) }})
 	}

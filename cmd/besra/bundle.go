@@ -13,9 +13,9 @@ func bundleVerb() *verb {
 	return &verb{
 		name: "bundle", args: "MODEL", short: "packs a model with the proof that it predicts as its trainer did",
 		long: `
-A bundle holds the model file as its trainer saved it, a manifest (bundle.yaml), and golden rows with the
-trainer's own answers: rows.csv, margin.csv and value.csv, and leaf.csv if it is there. It is proven before
-it appears. OUT is a folder, or a zip file when it ends in .zip.
+A bundle holds the model file as its trainer saved it (XGBoost, LightGBM, CatBoost or ONNX, packed by gzip or zstd or
+not), a manifest (bundle.yaml), and golden rows with the trainer's own answers: rows.csv, margin.csv (but for ONNX) and
+value.csv, and leaf.csv if it is there; training/golden writes them. It is proven before it appears. OUT is a folder, or a zip file when it ends in .zip.
 
 It also has reference.yaml: how the model's scores and features are distributed over the rows of --reference, which the
 model predicts for that. What is served later is compared with it (docs/drift.md). Give rows as the model will meet them,
@@ -104,7 +104,7 @@ func doubtReference(r *drift.Reference) string {
 	case r.Rows < drift.MinRows:
 		return fmt.Sprintf("%s are too few to tell drift from, it takes %d; %s", describeReference(r), drift.MinRows, give)
 	case r.Golden:
-		return "golden rows that were chosen for being unusual, as golden.py does, are no measure of what is usual; " + give
+		return "golden rows that were chosen for being unusual, as training/golden does, are no measure of what is usual; " + give
 	}
 	return ""
 }

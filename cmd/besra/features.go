@@ -11,6 +11,7 @@ import (
 	"github.com/besra-ml/besra/internal/bundle"
 	"github.com/besra-ml/besra/internal/events"
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/strictyaml"
 )
 
@@ -84,7 +85,7 @@ func (j *featuresJob) run(ctx context.Context, e *environ) error {
 		return err
 	}
 	counted := &countingReader{r: in}
-	from := events.CSV(counted)
+	from := events.CSV(packed.NewReader(counted))
 	if isParquet(j.events) {
 		f, ok := in.(io.ReaderAt)
 		if !ok || size == 0 {
@@ -147,7 +148,7 @@ func (j *featuresJob) defineAlone(ctx context.Context, e *environ) error {
 	if size == 0 {
 		return fmt.Errorf("%s: a definition with texts reads the events twice, from a file", name)
 	}
-	from := events.CSV(in)
+	from := events.CSV(packed.NewReader(in))
 	if isParquet(j.events) {
 		from = events.Parquet(in.(io.ReaderAt), size)
 	}

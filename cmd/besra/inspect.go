@@ -76,6 +76,7 @@ type inspection struct {
 	Objective     string            `json:"objective,omitempty"`
 	Link          string            `json:"link"`
 	Outputs       int               `json:"outputs"`
+	ValueOnly     bool              `json:"value_only,omitempty"` // it has no margins
 	Values        int               `json:"values"`
 	Labels        []string          `json:"labels,omitempty"`
 	Score         *int              `json:"score,omitempty"`
@@ -108,6 +109,7 @@ type inspectedColumn struct {
 	OnBounds   string   `json:"on_bounds,omitempty"`
 	Missing    string   `json:"missing"`
 	Dictionary []string `json:"dictionary,omitempty"`
+	Hashed     bool     `json:"hashed,omitempty"` // every name is known
 }
 
 type inspectedField struct {
@@ -141,7 +143,7 @@ func inspected(b *bundle.Bundle, r bundle.Report) *inspection {
 	i := &inspection{
 		Name: b.Name, Version: b.Version, Digest: b.Digest, File: b.Manifest.Model, Bytes: b.Size,
 		Format: m.Format(), Trainer: m.Trainer(), Objective: m.Objective(), Link: m.Link(),
-		Outputs: m.Outputs(), Values: m.Values(), Labels: m.Labels(), Trees: m.Trees(), Iterations: m.Iterations(),
+		Outputs: m.Outputs(), ValueOnly: m.ValueOnly(), Values: m.Values(), Labels: m.Labels(), Trees: m.Trees(), Iterations: m.Iterations(),
 		Missing: b.Missing, Memo: b.Memo, about: b.About,
 		Notes: append(append([]string(nil), m.Notes()...), b.Notes...),
 		Proof: inspectedProof{Proven: b.Proven, Rows: r.Rows},
@@ -154,7 +156,7 @@ func inspected(b *bundle.Bundle, r bundle.Report) *inspection {
 		i.BestIteration = &best
 	}
 	for _, f := range b.Features {
-		c := inspectedColumn{Name: f.Name, Type: f.Type.String(), Unit: f.Unit, Text: f.Text, Missing: "allow", Dictionary: f.Dictionary()}
+		c := inspectedColumn{Name: f.Name, Type: f.Type.String(), Unit: f.Unit, Text: f.Text, Missing: "allow", Dictionary: f.Dictionary(), Hashed: f.Hashed()}
 		c.Min, c.Max = finite(f.Min), finite(f.Max)
 		if f.RefuseMissing {
 			c.Missing = "refuse"
@@ -219,16 +221,22 @@ func (i *inspection) print(w io.Writer) error {
 	line("model", "%s %d", i.Name, i.Version)
 	line("file", "%s, %d bytes", i.File, i.Bytes)
 	line("digest", "%s", i.Digest)
-	line("format", "%s %s", i.Format, i.Trainer)
+	line("format", "%s", strings.TrimSpace(i.Format+" "+i.Trainer))
 	if i.Objective != "" {
 		line("objective", "%s", i.Objective)
 	}
 	line("link", "%s", i.Link)
-	line("trees", "%d in %d iterations", i.Trees, i.Iterations)
+	if i.Trees > 0 || !i.ValueOnly {
+		line("trees", "%d in %d iterations", i.Trees, i.Iterations)
+	}
 	if i.BestIteration != nil {
 		line("best", "iteration %d", *i.BestIteration)
 	}
-	line("outputs", "%d margins, %d values", i.Outputs, i.Values)
+	if i.ValueOnly {
+		line("outputs", "%d values, and no margin", i.Values)
+	} else {
+		line("outputs", "%d margins, %d values", i.Outputs, i.Values)
+	}
 	if len(i.Labels) > 0 {
 		line("labels", "%s", strings.Join(i.Labels, ", "))
 	}
@@ -309,6 +317,9 @@ func (c *inspectedColumn) String() string {
 		if n > 8 {
 			text += ", …"
 		}
+	}
+	if c.Hashed {
+		text += ", any name; a missing one is the empty name"
 	}
 	if c.Unit != "" {
 		text += ", in " + c.Unit

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/strictyaml"
 	"github.com/besra-ml/besra/internal/tools/policyfit"
@@ -125,7 +126,7 @@ func (j *fitJob) run(ctx context.Context, e *environ) error {
 		return err
 	}
 	defer in.Close()
-	f, err := policyfit.Read(ctx, name, in, j.columns)
+	f, err := policyfit.Read(ctx, name, packed.NewReader(in), j.columns)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/rows"
 )
 
@@ -19,13 +20,16 @@ func predictVerb() *verb {
 	return &verb{
 		name: "predict", args: "MODEL [ROWS|-]", short: "scores a file of rows",
 		long: `
-MODEL is a model file or a bundle, also in S3 (s3://bucket/fraud.ubj). ROWS is CSV (default: stdin): a header with the names of the features in
-any order, then a row a line. An empty cell is missing; nan, inf and -inf are numbers. The results are CSV
-on stdout, a line for each row and in their order: value, or value_0,value_1,… when there are several, and
-likewise margin and leaf. Numbers are the shortest decimals that read back to the model's own bits.
+MODEL is a model file of XGBoost, LightGBM, CatBoost or ONNX, or a bundle, also in S3 (s3://bucket/fraud.ubj). ROWS is
+CSV (default: stdin): a header with the names of the features in any order, then a row a line. An empty cell is missing
+(the empty name in a category column of CatBoost, which has no missing ones); nan, inf and -inf are numbers. Both may be
+packed by gzip or zstd. The results are CSV on stdout, a line for each row and in their order: value, or value_0,value_1,…
+when there are several, and likewise margin and leaf. Numbers are the shortest decimals that read back to the model's own
+bits. A model of ONNX has values, and neither margins nor leaves.
 
   besra predict fraud.ubj rows.csv > values.csv
-  besra predict --output margin --iterations 0:100 fraud.ubj rows.csv
+  besra predict fraud.txt.gz rows.csv.zst
+  besra predict --output margin --iterations 0:100 fraud.cbm rows.csv
   cat rows.csv | besra predict models/fraud/3`,
 		run: runPredict,
 	}
@@ -91,7 +95,7 @@ func (j *predictJob) run(ctx context.Context, e *environ) error {
 	}
 	counted := &countingReader{r: in}
 	defer follow(e, "rows", s.Rows.Load, counted, size, true)()
-	err = s.Run(ctx, e.stdout, counted)
+	err = s.Run(ctx, e.stdout, packed.NewReader(counted))
 	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted")
 	}
@@ -147,12 +151,18 @@ func scorerOf(m *besra.Model, kind string) (_ func() rows.Scorer, numbers int, e
 	_, bits := m.Bits()
 	switch kind {
 	case "margin":
+		if err := m.Margin64(nil, nil); err != nil {
+			return nil, 0, fmt.Errorf("--output margin: %w", err)
+		}
 		return numberScorer(m.Margin64, m.Outputs(), len(m.Columns()), bits), m.Outputs(), nil
 	case "value":
 		return numberScorer(m.Predict64, m.Values(), len(m.Columns()), bits), m.Values(), nil
 	}
+	if m.ValueOnly() {
+		return nil, 0, fmt.Errorf("--output leaf: the model has values alone, as all of %s: its library tells no leaves", m.Format())
+	}
 	if err := m.Leaf64(nil, nil); err != nil {
-		return nil, 0, err // a linear model has none
+		return nil, 0, fmt.Errorf("--output leaf: %w", err)
 	}
 	return leafScorer(m), m.Trees(), nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/bundle"
 )
 
@@ -13,12 +15,14 @@ func verifyVerb() *verb {
 		name: "verify", args: "BUNDLE | MODEL --golden DIR", short: "proves that a model predicts as its trainer did",
 		long: `
 It predicts golden rows and compares the answers with the trainer's own: those in a bundle, or those in DIR,
-which holds rows.csv, margin.csv and value.csv, and leaf.csv when the tree is to be named in which an error
-is. It ends with 0 when they agree, with 3 when they differ, and with 1 when it cannot tell.
+which holds rows.csv, margin.csv (but for ONNX, which has none) and value.csv, and leaf.csv when the tree is to be
+named in which an error is. It says how many numbers are exact, how far the others are away, in units in the last place
+of the model's own numbers (float32 or float64), and which row differs first. It ends with 0 when they agree, with 3
+when they differ, and with 1 when it cannot tell. training/golden writes such a DIR for a model of any library.
 
   besra verify models/fraud/3
   besra verify s3://bucket/models/fraud/3
-  besra verify fraud.ubj --golden golden
+  besra verify fraud.txt --golden golden
   besra verify fraud.ubj --golden golden --missing -999 --tolerance 4`,
 		run: runVerify,
 	}
@@ -82,7 +86,7 @@ func verify(e *environ, path string, o bundle.Options, golden string, tolerance 
 
 // showReport prints how the answers compare.
 func showReport(e *environ, b *bundle.Bundle, r bundle.Report) error {
-	text := fmt.Appendf(nil, "%s %d: %s %s, %d golden rows\n", b.Name, b.Version, b.Model.Format(), b.Model.Trainer(), r.Rows)
+	text := fmt.Appendf(nil, "%s %d: %s, %d golden rows\n", b.Name, b.Version, formatOf(b.Model), r.Rows)
 	for _, a := range r.Answers {
 		text = fmt.Appendf(text, "%-7s %d of %d exact", a.Kind, a.Exact, a.Numbers)
 		switch {
@@ -97,6 +101,9 @@ func showReport(e *environ, b *bundle.Bundle, r bundle.Report) error {
 		}
 		text = append(text, '\n')
 	}
+	if why := explain(b, r); why != "" {
+		text = append(append(text, why...), '\n')
+	}
 	switch {
 	case !b.Proven:
 		text = append(text, "different\n"...)
@@ -107,4 +114,32 @@ func showReport(e *environ, b *bundle.Bundle, r bundle.Report) error {
 	}
 	_, err := e.stdout.Write(text)
 	return err
+}
+
+// explain says in words what a difference is about; "": nothing differs, or its place says all.
+func explain(b *bundle.Bundle, r bundle.Report) string {
+	d := r.First()
+	switch {
+	case d == nil, d.Tree >= 0:
+		return ""
+	case r.Compared("margin") && r.Difference("margin") == nil:
+		why := fmt.Sprintf("margins agree, and values do not: the trees are right, and what differs is the function from margins to values, %s", b.Model.Link())
+		if d.ULP <= nearby {
+			why += ", in its last digits; --tolerance allows for that"
+		}
+		return why
+	case r.Compared("leaf"):
+		return "every row reaches the trainer's leaves: what differs is their values, the base score, or the order in which they are added"
+	case b.Model.Leaf64(nil, nil) != nil:
+		return ""
+	}
+	return "which tree it is in is not known without leaf.csv, the trainer's leaves: training/golden writes it where the library tells them"
+}
+
+// nearby is how far apart, in units in the last place, what two libraries of functions say may be.
+const nearby = 64
+
+// formatOf names the library, and its version where the file has it.
+func formatOf(m *besra.Model) string {
+	return strings.TrimSpace(m.Format() + " " + m.Trainer())
 }

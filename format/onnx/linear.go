@@ -99,7 +99,7 @@ func (c *call) post(v *value, second bool) (*value, error) {
 		return v, nil
 	case link == pipeline.SoftmaxSum32:
 		return c.compute(float32s, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
-			return &pipeline.Softmax{X: s[0], Size: n}
+			return &pipeline.SoftmaxOf{X: s[0], Size: n}
 		})
 	default:
 		return c.map1(pipeline.Sigmoid, float32s, v, true)

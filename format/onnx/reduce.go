@@ -152,7 +152,7 @@ func (c *call) softmax() ([]*value, error) {
 		return nil, errors.New("input without elements")
 	}
 	out, err := c.compute(v.kind, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
-		return &pipeline.Softmax{X: s[0], Size: size}
+		return &pipeline.SoftmaxOf{X: s[0], Size: size}
 	})
 	if out != nil {
 		out.labels = v.labels

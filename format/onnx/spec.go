@@ -200,7 +200,7 @@ func (b *builder) finishColumns() error {
 		if err != nil {
 			return err
 		}
-		b.columns[i] = c
+		b.columns[i] = c.NeverMissing()
 	}
 	return nil
 }

@@ -34,13 +34,13 @@ func (s *setReader) reset() {
 func (s *setReader) member(r *reader, key []byte) (err error) {
 	switch string(key) {
 	case "categories":
-		s.categories, err = r.ints(s.categories)
+		s.categories, err = r.Ints(s.categories)
 	case "categories_nodes":
-		s.nodes, err = r.ints(s.nodes)
+		s.nodes, err = r.Ints(s.nodes)
 	case "categories_segments":
-		s.begins, err = r.longs(s.begins)
+		s.begins, err = r.Longs(s.begins)
 	case "categories_sizes":
-		s.sizes, err = r.longs(s.sizes)
+		s.sizes, err = r.Longs(s.sizes)
 	}
 	return err
 }

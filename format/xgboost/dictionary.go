@@ -20,11 +20,11 @@ type dictionary struct {
 }
 
 func (r *reader) dictionaries() error {
-	return r.object(func(key []byte) error {
+	return r.Object(func(key []byte) error {
 		if string(key) != "enc" {
-			return r.skip()
+			return r.Skip()
 		}
-		return r.array(func() error {
+		return r.Array(func() error {
 			d, err := r.dictionary()
 			if err != nil {
 				return fmt.Errorf("column %d: %w", len(r.trees.names), err)
@@ -37,33 +37,33 @@ func (r *reader) dictionaries() error {
 
 func (r *reader) dictionary() (d dictionary, err error) {
 	values := -1
-	err = r.object(func(key []byte) (err error) {
+	err = r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "offsets":
 			d.text = true
-			d.offsets, err = r.ints(nil)
+			d.offsets, err = r.Ints(nil)
 		case "type":
 			d.typed = true
-			return r.skip()
+			return r.Skip()
 		case "values":
-			values = r.at()
-			_, err = r.count()
+			values = r.At()
+			_, err = r.Count()
 		default:
-			return r.skip()
+			return r.Skip()
 		}
 		return in(string(key), err)
 	})
 	if err != nil || values < 0 {
 		return d, err
 	}
-	after := r.at()
-	r.seek(values)
+	after := r.At()
+	r.Seek(values)
 	if d.text {
-		d.bytes, err = r.ints(nil)
+		d.bytes, err = r.Ints(nil)
 	} else {
-		d.numbers, err = r.longs(nil)
+		d.numbers, err = r.Longs(nil)
 	}
-	r.seek(after)
+	r.Seek(after)
 	return d, in("values", err)
 }
 

@@ -30,7 +30,7 @@ type savedTree struct {
 
 func (r *reader) treeParameters() error {
 	r.trees.parallel = 1
-	return r.object(func(key []byte) (err error) {
+	return r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "num_trees":
 			r.trees.count, err = r.decimal(forest.MaxNodes)
@@ -39,7 +39,7 @@ func (r *reader) treeParameters() error {
 				err = errors.New("0 trees")
 			}
 		default:
-			return r.skip()
+			return r.Skip()
 		}
 		return in(string(key), err)
 	})
@@ -48,7 +48,7 @@ func (r *reader) treeParameters() error {
 func (r *reader) readTrees() error {
 	t := treeReader{reader: r}
 	var broken error // in a tree, which needs no other place
-	err := r.array(func() error {
+	err := r.Array(func() error {
 		var saved savedTree
 		if saved, broken = t.read(); broken != nil {
 			return broken

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/besra-ml/besra/forest"
+	"github.com/besra-ml/besra/internal/jsonscan"
 	"github.com/besra-ml/besra/pipeline"
 )
 
@@ -64,18 +65,18 @@ func printable(name string) string {
 
 func (r *reader) document() error {
 	found := false
-	err := r.object(func(key []byte) (err error) {
+	err := r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "learner":
 			found = true
 			return r.learner()
 		case "version":
-			r.version, err = r.ints(nil)
+			r.version, err = r.Ints(nil)
 			return in("version", err)
 		case "Model":
 			return errors.New("a snapshot of a training process, not a model: save it with save_model")
 		}
-		return r.skip()
+		return r.Skip()
 	})
 	if err != nil {
 		return err
@@ -83,23 +84,23 @@ func (r *reader) document() error {
 	if !found {
 		return errors.New("no learner: this is not a model of XGBoost")
 	}
-	return r.end()
+	return r.End()
 }
 
 func (r *reader) learner() error {
 	var parts []string
-	err := r.object(func(key []byte) (err error) {
+	err := r.Object(func(key []byte) (err error) {
 		parts = append(parts, string(key))
 		switch string(key) {
 		case "learner_model_param":
 			return in("learner_model_param", r.parameters())
 		case "objective":
-			return in("objective", r.object(func(key []byte) (err error) {
+			return in("objective", r.Object(func(key []byte) (err error) {
 				if string(key) == "name" {
-					r.objective, err = r.text()
+					r.objective, err = r.Text()
 					return err
 				}
-				return r.skip()
+				return r.Skip()
 			}))
 		case "gradient_booster":
 			return r.gradientBooster()
@@ -112,7 +113,7 @@ func (r *reader) learner() error {
 			r.types, err = r.texts()
 			return in("feature_types", err)
 		}
-		return r.skip()
+		return r.Skip()
 	})
 	if err != nil {
 		return err
@@ -122,11 +123,11 @@ func (r *reader) learner() error {
 
 func (r *reader) parameters() error {
 	var parts []string
-	err := r.object(func(key []byte) (err error) {
+	err := r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "base_score":
 			var s string
-			if s, err = r.text(); err == nil {
+			if s, err = r.Text(); err == nil {
 				r.params.base, err = parseBase(s)
 			}
 		case "num_feature":
@@ -140,7 +141,7 @@ func (r *reader) parameters() error {
 			n, err = r.decimal(math.MaxInt32)
 			r.params.boostFromAverage = n != 0
 		default:
-			return r.skip()
+			return r.Skip()
 		}
 		parts = append(parts, string(key))
 		return in(string(key), err)
@@ -163,7 +164,7 @@ func need(got []string, parts ...string) error {
 
 // decimal takes a string that holds an integer from 0 to limit.
 func (r *reader) decimal(limit int) (int, error) {
-	s, err := r.text()
+	s, err := r.Text()
 	if err != nil {
 		return 0, err
 	}
@@ -183,10 +184,10 @@ func parseBase(s string) ([]float32, error) {
 			break
 		}
 	}
-	text := jsonSource{data: []byte("[" + list + "]")}
-	base, err := text.floats(nil)
+	text := jsonscan.New([]byte("[" + list + "]"))
+	base, err := text.Floats(nil)
 	if err == nil {
-		err = text.end()
+		err = text.End()
 	}
 	if err != nil || len(base) == 0 || slices.ContainsFunc(base, notFinite) {
 		return nil, fmt.Errorf("%.40q is not a finite number, nor a list of them", s)
@@ -197,11 +198,11 @@ func parseBase(s string) ([]float32, error) {
 func notFinite(x float32) bool { return x-x != 0 }
 
 func (r *reader) attributes() error {
-	return r.object(func(key []byte) error {
+	return r.Object(func(key []byte) error {
 		if string(key) != "best_iteration" {
-			return r.skip()
+			return r.Skip()
 		}
-		s, err := r.text()
+		s, err := r.Text()
 		if err != nil {
 			return in("best_iteration", err)
 		}
@@ -214,8 +215,8 @@ func (r *reader) attributes() error {
 
 // texts takes an array of strings.
 func (r *reader) texts() (list []string, err error) {
-	err = r.array(func() error {
-		s, err := r.text()
+	err = r.Array(func() error {
+		s, err := r.Text()
 		if err != nil {
 			return in(strconv.Itoa(len(list)), err)
 		}
@@ -227,25 +228,25 @@ func (r *reader) texts() (list []string, err error) {
 
 // gradientBooster takes the booster. Dart has one of trees inside and adds the weights of its trees.
 func (r *reader) gradientBooster() error {
-	err := r.object(func(key []byte) (err error) {
+	err := r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "name":
-			r.booster, err = r.text()
+			r.booster, err = r.Text()
 			return in("gradient_booster", err)
 		case "model":
 			return r.model()
 		case "gbtree":
-			return r.object(func(key []byte) error {
+			return r.Object(func(key []byte) error {
 				if string(key) == "model" {
 					return r.model()
 				}
-				return r.skip()
+				return r.Skip()
 			})
 		case "weight_drop":
-			r.drop, err = r.floats(nil)
+			r.drop, err = r.Floats(nil)
 			return in("weight_drop", err)
 		}
-		return r.skip()
+		return r.Skip()
 	})
 	if err != nil {
 		return err
@@ -262,24 +263,24 @@ func (r *reader) model() error {
 		return errors.New("two models")
 	}
 	r.hasModel = true
-	return r.object(func(key []byte) (err error) {
+	return r.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "gbtree_model_param":
 			err = r.treeParameters()
 		case "trees":
 			return r.readTrees()
 		case "tree_info":
-			r.trees.groups, err = r.ints(nil)
+			r.trees.groups, err = r.Ints(nil)
 		case "iteration_indptr":
-			r.trees.rounds, err = r.ints([]int32{})
+			r.trees.rounds, err = r.Ints([]int32{})
 		case "cats":
 			err = r.dictionaries()
 		case "weights":
-			r.weights, err = r.floats(nil)
+			r.weights, err = r.Floats(nil)
 		case "boosted_rounds":
-			r.rounds, err = r.integer()
+			r.rounds, err = r.Integer()
 		default:
-			err = r.skip()
+			err = r.Skip()
 		}
 		return in(string(key), err)
 	})

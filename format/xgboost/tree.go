@@ -39,7 +39,7 @@ func (t *treeReader) read() (savedTree, error) {
 	t.sets.reset()
 	t.nodes, t.size, t.id, t.baseWeights, t.placed = -1, 0, -1, 0, false
 
-	if err := t.object(t.member); err != nil {
+	if err := t.Object(t.member); err != nil {
 		return savedTree{}, err
 	}
 	if err := t.check(); err != nil {
@@ -59,48 +59,48 @@ func (t *treeReader) read() (savedTree, error) {
 func (t *treeReader) member(key []byte) (err error) {
 	switch string(key) {
 	case "left_children":
-		t.left, err = t.ints(t.left)
+		t.left, err = t.Ints(t.left)
 	case "right_children":
-		t.right, err = t.ints(t.right)
+		t.right, err = t.Ints(t.right)
 	case "split_indices":
-		t.feature, err = t.ints(t.feature)
+		t.feature, err = t.Ints(t.feature)
 	case "split_conditions":
-		t.value, err = t.floats(t.value)
+		t.value, err = t.Floats(t.value)
 	case "default_left":
-		t.defaultLeft, err = t.ints(t.defaultLeft)
+		t.defaultLeft, err = t.Ints(t.defaultLeft)
 	case "split_type":
-		t.kind, err = t.ints(t.kind)
+		t.kind, err = t.Ints(t.kind)
 	case "leaf_weights":
 		t.placed = true
-		t.leaves, err = t.floats(t.leaves)
+		t.leaves, err = t.Floats(t.leaves)
 	case "base_weights":
-		t.baseWeights = t.at()
-		_, err = t.count()
+		t.baseWeights = t.At()
+		_, err = t.Count()
 	case "parents", "loss_changes", "sum_hessian":
 		var n int
-		n, err = t.count()
+		n, err = t.Count()
 		t.lengths = append(t.lengths, arrayLength{string(key), n})
 	case "categories", "categories_nodes", "categories_segments", "categories_sizes":
 		err = t.sets.member(t.reader, key)
 	case "id":
-		t.id, err = t.integer()
+		t.id, err = t.Integer()
 	case "tree_param":
 		err = t.parameters()
 	default:
-		return t.skip()
+		return t.Skip()
 	}
 	return in(string(key), err)
 }
 
 func (t *treeReader) parameters() error {
-	return t.object(func(key []byte) (err error) {
+	return t.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "num_nodes":
 			t.nodes, err = t.decimal(forest.MaxNodes)
 		case "size_leaf_vector":
 			t.size, err = t.decimal(forest.MaxOutputs)
 		default:
-			return t.skip()
+			return t.Skip()
 		}
 		return in(string(key), err)
 	})
@@ -158,13 +158,13 @@ func (t *treeReader) scalarNodes(nodes []forest.Node) error {
 func (t *treeReader) vectorNodes(nodes []forest.Node) error {
 	everyNode := !t.placed
 	if everyNode && t.baseWeights > 0 {
-		after := t.at()
-		t.seek(t.baseWeights)
+		after := t.At()
+		t.Seek(t.baseWeights)
 		var err error
-		if t.leaves, err = t.floats(t.leaves); err != nil {
+		if t.leaves, err = t.Floats(t.leaves); err != nil {
 			return in("base_weights", err)
 		}
-		t.seek(after)
+		t.Seek(after)
 	}
 	if len(t.leaves)%t.size != 0 || everyNode && len(t.leaves) != t.size*t.nodes {
 		return fmt.Errorf("%d leaf weights do not make vectors of %d", len(t.leaves), t.size)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/besra-ml/besra/internal/jsonscan"
 )
 
 // ubjSource reads UBJSON, draft 12, as far as XGBoost writes it: no sized objects, no-ops or
@@ -30,7 +32,7 @@ func (s *ubjSource) marker() byte {
 
 func (s *ubjSource) want(what string) error {
 	if s.pos >= len(s.data) {
-		return s.fail("want %s: %w", what, errShort)
+		return s.fail("want %s: %w", what, jsonscan.ErrShort)
 	}
 	return s.fail("want %s, not the marker %q", what, s.data[s.pos])
 }
@@ -79,14 +81,14 @@ func real32(t byte, b []byte) float32 {
 // take returns the next n bytes.
 func (s *ubjSource) take(n int) ([]byte, error) {
 	if n > len(s.data)-s.pos {
-		return nil, s.fail("want %d bytes, %d are left: %w", n, len(s.data)-s.pos, errShort)
+		return nil, s.fail("want %d bytes, %d are left: %w", n, len(s.data)-s.pos, jsonscan.ErrShort)
 	}
 	b := s.data[s.pos : s.pos+n]
 	s.pos += n
 	return b, nil
 }
 
-func (s *ubjSource) integer() (int64, error) {
+func (s *ubjSource) Integer() (int64, error) {
 	t := s.marker()
 	switch t {
 	case 'T', 'F':
@@ -116,12 +118,12 @@ func (s *ubjSource) length(each int) (int, error) {
 	if m := s.marker(); m == 'T' || m == 'F' {
 		return 0, s.want("a length")
 	}
-	n, err := s.integer()
+	n, err := s.Integer()
 	if err != nil {
 		return 0, err
 	}
 	if left := len(s.data) - s.pos; n < 0 || n > int64(left/each) {
-		return 0, s.fail("length %d, with %d bytes left: %w", n, left, errShort)
+		return 0, s.fail("length %d, with %d bytes left: %w", n, left, jsonscan.ErrShort)
 	}
 	return int(n), nil
 }
@@ -138,7 +140,7 @@ func (s *ubjSource) raw() ([]byte, error) {
 	return s.take(n)
 }
 
-func (s *ubjSource) text() (string, error) {
+func (s *ubjSource) Text() (string, error) {
 	if s.marker() != 'S' {
 		return "", s.want("a string")
 	}
@@ -151,24 +153,24 @@ func (s *ubjSource) open(marker byte, what string) error {
 	if s.marker() != marker {
 		return s.want(what)
 	}
-	if s.depth++; s.depth > maxDepth {
-		return s.fail("%w", errDepth)
+	if s.depth++; s.depth > jsonscan.MaxDepth {
+		return s.fail("%w", jsonscan.ErrDepth)
 	}
 	s.pos++
 	return nil
 }
 
-func (s *ubjSource) object(member func(key []byte) error) error {
+func (s *ubjSource) Object(member func(key []byte) error) error {
 	if err := s.open('{', "an object"); err != nil {
 		return err
 	}
-	var seen keys
+	var seen jsonscan.Keys
 	for s.marker() != '}' {
 		key, err := s.raw()
 		if err != nil {
 			return err
 		}
-		if err := seen.add(key); err != nil {
+		if err := seen.Add(key); err != nil {
 			return s.fail("%w", err)
 		}
 		if err := member(key); err != nil {
@@ -221,7 +223,7 @@ func (s *ubjSource) elements(n int, element func() error) error {
 	return nil
 }
 
-func (s *ubjSource) array(element func() error) error {
+func (s *ubjSource) Array(element func() error) error {
 	start := s.pos
 	t, n, err := s.header()
 	if err != nil {
@@ -234,7 +236,7 @@ func (s *ubjSource) array(element func() error) error {
 	return s.elements(n, element)
 }
 
-func (s *ubjSource) floats(dst []float32) ([]float32, error) {
+func (s *ubjSource) Floats(dst []float32) ([]float32, error) {
 	t, n, err := s.header()
 	if err != nil {
 		return dst, err
@@ -251,14 +253,14 @@ func (s *ubjSource) floats(dst []float32) ([]float32, error) {
 			}
 			return err
 		}
-		v, err := s.integer()
+		v, err := s.Integer()
 		dst = append(dst, float32(v))
 		return err
 	})
 	return dst, err
 }
 
-func (s *ubjSource) ints(dst []int32) ([]int32, error) {
+func (s *ubjSource) Ints(dst []int32) ([]int32, error) {
 	t, n, err := s.header()
 	if err != nil {
 		return dst, err
@@ -290,7 +292,7 @@ func (s *ubjSource) ints(dst []int32) ([]int32, error) {
 		return dst, nil
 	}
 	err = s.elements(n, func() error {
-		v, err := s.integer()
+		v, err := s.Integer()
 		if err != nil {
 			return err
 		}
@@ -299,7 +301,7 @@ func (s *ubjSource) ints(dst []int32) ([]int32, error) {
 	return dst, err
 }
 
-func (s *ubjSource) longs(dst []int64) ([]int64, error) {
+func (s *ubjSource) Longs(dst []int64) ([]int64, error) {
 	t, n, err := s.header()
 	if err != nil {
 		return dst, err
@@ -309,7 +311,7 @@ func (s *ubjSource) longs(dst []int64) ([]int64, error) {
 		return dst, s.fail("want integers, not numbers of type %q", t)
 	case 0:
 		err = s.elements(n, func() error {
-			v, err := s.integer()
+			v, err := s.Integer()
 			dst = append(dst, v)
 			return err
 		})
@@ -332,7 +334,7 @@ func appendNumbers[T any](s *ubjSource, dst []T, n, each int, get func([]byte) T
 	return dst, nil
 }
 
-func (s *ubjSource) count() (int, error) {
+func (s *ubjSource) Count() (int, error) {
 	t, n, err := s.header()
 	if err != nil {
 		return 0, err
@@ -345,18 +347,18 @@ func (s *ubjSource) count() (int, error) {
 	total := 0
 	err = s.elements(n, func() error {
 		total++
-		return s.skip()
+		return s.Skip()
 	})
 	return total, err
 }
 
-func (s *ubjSource) skip() error {
+func (s *ubjSource) Skip() error {
 	t := s.marker()
 	switch t {
 	case '{':
-		return s.object(func([]byte) error { return s.skip() })
+		return s.Object(func([]byte) error { return s.Skip() })
 	case '[':
-		_, err := s.count()
+		_, err := s.Count()
 		return err
 	case 'S':
 		s.pos++
@@ -374,12 +376,12 @@ func (s *ubjSource) skip() error {
 	return err
 }
 
-func (s *ubjSource) end() error {
+func (s *ubjSource) End() error {
 	if s.pos < len(s.data) {
 		return s.fail("%d bytes follow the model", len(s.data)-s.pos)
 	}
 	return nil
 }
 
-func (s *ubjSource) at() int     { return s.pos }
-func (s *ubjSource) seek(to int) { s.pos = to }
+func (s *ubjSource) At() int     { return s.pos }
+func (s *ubjSource) Seek(to int) { s.pos = to }

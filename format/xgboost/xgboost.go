@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/besra-ml/besra/internal/jsonscan"
 	"github.com/besra-ml/besra/pipeline"
 )
 
@@ -83,9 +84,9 @@ func open(data []byte) (source, error) {
 	if len(data) > 1 && data[0] == '{' && size(data[1]) > 0 {
 		return &ubjSource{data: data}, nil
 	}
-	s := &jsonSource{data: data}
-	if s.next() != '{' {
-		return nil, fmt.Errorf("neither JSON nor UBJSON: a model begins with {, not %q", data[s.pos:min(s.pos+1, len(data))])
+	s := jsonscan.New(data)
+	if s.Peek() != '{' {
+		return nil, fmt.Errorf("neither JSON nor UBJSON: a model begins with {, not %q", data[s.At():min(s.At()+1, len(data))])
 	}
 	return s, nil
 }

@@ -190,7 +190,7 @@ func (a *App) scorer() score.Scorer {
 func warm(m *registry.Model) error {
 	row := make([]float64, len(m.Columns))
 	margins, values := make([]float64, m.Outputs), make([]float64, m.Values)
-	if err := errors.Join(m.Engine.Margin64(margins, row), m.Engine.Apply(values, margins)); err != nil {
+	if err := errors.Join(m.Margins(margins, row), m.Apply(values, margins)); err != nil {
 		return fmt.Errorf("model %s: %w", m, err)
 	}
 	return nil

@@ -32,7 +32,7 @@ type asked struct {
 func TestLayersCannotBeSeen(t *testing.T) {
 	n := 6_400
 	if testing.Short() {
-		n = 1_600
+		n = 800
 	}
 	if text := os.Getenv("BESRA_REQUESTS"); text != "" {
 		var err error

@@ -33,6 +33,7 @@ import (
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/policy"
 	"github.com/besra-ml/besra/internal/strictyaml"
 )
@@ -222,7 +223,7 @@ func openBare(path string, o Options) (*Bundle, error) {
 // NameOf returns the name under which a bare model file is served: its base name without extension, in lower
 // case, with - for every character that a name cannot have.
 func NameOf(path string) string {
-	base := filepath.Base(path)
+	base := packed.Base(filepath.Base(path))
 	if ext := filepath.Ext(base); ext != base {
 		base = strings.TrimSuffix(base, ext)
 	}
@@ -306,7 +307,10 @@ func (b *Bundle) readModel(c *contents) error {
 	var m *besra.Model
 	err := c.use(b.Manifest.Model, func(r io.Reader, size int64) (err error) {
 		b.Size = size
-		if m, err = besra.Read(r, besra.Options{Missing: b.Missing}); err != nil {
+		if r, err = unpacked(r, size); err == nil {
+			m, err = besra.Read(r, besra.Options{Missing: b.Missing})
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", b.Manifest.Model, err)
 		}
 		return nil
@@ -326,6 +330,21 @@ func (b *Bundle) readModel(c *contents) error {
 	}
 	b.Output, err = score(m, b.Manifest.Output)
 	return err
+}
+
+// unpacked returns a reader of what a model file of that size has packed, or of the file itself. What it may unpack to is
+// bounded as a zip file is.
+func unpacked(r io.Reader, size int64) (io.Reader, error) {
+	var head [4]byte
+	n, err := io.ReadFull(r, head[:])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
+	if packed.By(head[:n]) == "" {
+		return &sized{whole, int(size)}, nil
+	}
+	return packed.All(whole, min(max(size*maxRatio, freeUnpacked), maxUnpacked))
 }
 
 // Of returns the model that the chosen rounds of m make.

@@ -18,7 +18,7 @@ const maxGolden = 1 << 25
 // Golden is rows with the trainer's own answers. Answers are numbers of the model's width.
 type Golden struct {
 	Rows   []float64 // n×columns, row-major
-	Margin []float64 // n×outputs
+	Margin []float64 // n×outputs; nil: the model has values alone
 	Value  []float64 // n×values
 	Leaf   []float64 // n×trees; nil: not given
 
@@ -52,20 +52,25 @@ func (b *Bundle) golden(c *contents, dir string) error {
 		return err
 	}
 	n := len(g.Rows) / len(columns)
-	_, bits := b.Model.Bits()
+	m := b.Model
+	_, bits := m.Bits()
 	for _, f := range []struct {
 		file, kind string
 		width      int
 		dst        *[]float64
 		optional   bool
+		none       bool // the model has none of these
 	}{
-		{marginFile, "margin", b.Model.Outputs(), &g.Margin, false},
-		{valueFile, "value", b.Model.Values(), &g.Value, false},
-		{leafFile, "leaf", b.Model.Trees(), &g.Leaf, true},
+		{marginFile, "margin", m.Outputs(), &g.Margin, m.ValueOnly(), m.ValueOnly()},
+		{valueFile, "value", m.Values(), &g.Value, false, false},
+		{leafFile, "leaf", m.Trees(), &g.Leaf, true, m.ValueOnly() || m.Leaf64(nil, nil) != nil},
 	} {
 		file := at(f.file)
 		if _, listed := c.files[file]; f.optional && !listed && !c.has(file) {
 			continue
+		}
+		if f.none {
+			return fmt.Errorf("%s: a model of %s such as this has no %s: leave the file out", file, m.Format(), f.kind)
 		}
 		err := c.must(file, func(r io.Reader, _ int64) (err error) {
 			*f.dst, err = rows.Answers(r, file, f.kind, f.width, bits, maxGolden)

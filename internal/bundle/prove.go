@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"slices"
 
 	"github.com/besra-ml/besra/internal/rows"
 )
@@ -16,7 +17,7 @@ type Report struct {
 
 // A Comparison is how one kind of answers compares.
 type Comparison struct {
-	Kind    string // margin, value or leaf
+	Kind    string // margin, value or leaf; a model with values alone has no margins to compare
 	Numbers int
 	Exact   int         // how many are equal to the bit
 	ULP     uint64      // the largest distance, in units in the last place
@@ -31,6 +32,7 @@ type Difference struct {
 	File      string // of the answer
 	Row       int    // from 0
 	Column    int    // from 0
+	Label     string // of the output; "": it has none
 	Got, Want float64
 	ULP       uint64
 	Tree      int // the first tree that led elsewhere; -1: none did, or nobody knows
@@ -49,20 +51,34 @@ func (d *Difference) String() string {
 	if d.Tree >= 0 {
 		text += fmt.Sprintf("; tree %d is the first that leads elsewhere", d.Tree)
 	}
-	return text
+	text += fmt.Sprintf(" (row %d", d.Row+1)
+	if d.Label != "" {
+		text += fmt.Sprintf(", %.40q", d.Label)
+	}
+	return text + ")"
+}
+
+// Difference returns the first difference of one kind of answers that the bundle does not allow; nil: there is none.
+func (r Report) Difference(kind string) *Difference {
+	for _, a := range r.Answers {
+		if a.Kind == kind {
+			return a.First
+		}
+	}
+	return nil
+}
+
+// Compared reports whether answers of that kind were compared.
+func (r Report) Compared(kind string) bool {
+	return slices.ContainsFunc(r.Answers, func(a Comparison) bool { return a.Kind == kind })
 }
 
 // First returns the first difference that the bundle does not allow: leaves before margins, and margins
 // before values, since each follows from the one before; nil when there is none.
 func (r Report) First() *Difference {
-	for i := len(r.Answers) - 1; i >= 0; i-- {
-		if a := r.Answers[i]; a.Kind == "leaf" && a.First != nil {
-			return a.First
-		}
-	}
-	for _, a := range r.Answers {
-		if a.First != nil {
-			return a.First
+	for _, kind := range []string{"leaf", "margin", "value"} {
+		if d := r.Difference(kind); d != nil {
+			return d
 		}
 	}
 	return nil
@@ -90,16 +106,22 @@ func (b *Bundle) Prove() (Report, error) {
 // proofBlock is how many rows are proven at once.
 const proofBlock = 128
 
-// compare compares all answers: margins of one row at a time, as single requests have them, and values of
-// many at once, as batches do, since the two do not take the same way through the engine.
+// compare compares all answers: margins of one row at a time, as single requests have them, and values of many at once, as
+// batches do, since the two do not take the same way through the engine. A model without margins is asked for values in both
+// ways.
 func (b *Bundle) compare() (Report, error) {
 	g, m := b.Golden, b.Model
-	columns, outputs, values, trees := len(b.Features), m.Outputs(), m.Values(), m.Trees()
+	columns, values, trees := len(b.Features), m.Values(), m.Trees()
 	_, bits := m.Bits()
-	margin := comparer{file: path.Join(g.dir, path.Base(marginFile)), kind: "margin", width: outputs, bits: bits, allowed: b.ULP}
-	value := comparer{file: path.Join(g.dir, path.Base(valueFile)), kind: "value", width: values, bits: bits, allowed: b.ULP}
-	leaf := comparer{file: path.Join(g.dir, path.Base(leafFile)), kind: "leaf", width: trees, bits: 64, leaves: true}
-	got := make([]float64, proofBlock*max(outputs, values, 1))
+	at := func(file string) string { return path.Join(g.dir, path.Base(file)) }
+	value := comparer{file: at(valueFile), kind: "value", width: values, bits: bits, allowed: b.ULP, labels: m.Labels()}
+	one, predict, want := value, m.Predict64, g.Value
+	if !m.ValueOnly() {
+		one, predict, want = value, m.Margin64, g.Margin
+		one.file, one.kind, one.width = at(marginFile), "margin", m.Outputs()
+	}
+	leaf := comparer{file: at(leafFile), kind: "leaf", width: trees, bits: 64, leaves: true}
+	got := make([]float64, proofBlock*max(one.width, values, 1))
 	var ids []int32
 	if g.Leaf != nil {
 		ids = make([]int32, proofBlock*trees)
@@ -109,11 +131,11 @@ func (b *Bundle) compare() (Report, error) {
 		end := min(row+proofBlock, n)
 		block := g.Rows[row*columns : end*columns]
 		for i := range end - row {
-			if err := m.Margin64(got[i*outputs:], block[i*columns:(i+1)*columns]); err != nil {
+			if err := predict(got[i*one.width:], block[i*columns:(i+1)*columns]); err != nil {
 				return Report{}, err
 			}
 		}
-		margin.add(row, got[:(end-row)*outputs], g.Margin[row*outputs:end*outputs])
+		one.add(row, got[:(end-row)*one.width], want[row*one.width:end*one.width])
 		if err := m.Predict64(got, block); err != nil {
 			return Report{}, err
 		}
@@ -126,11 +148,22 @@ func (b *Bundle) compare() (Report, error) {
 		}
 		leaf.addLeaves(row, ids[:(end-row)*trees], g.Leaf[row*trees:end*trees])
 	}
-	r := Report{Rows: n, Answers: []Comparison{margin.result(), value.result()}}
+	r := Report{Rows: n, Answers: []Comparison{one.result(), value.result()}}
+	if m.ValueOnly() {
+		r.Answers = []Comparison{worse(one.result(), value.result())}
+	}
 	if g.Leaf != nil {
 		r.Answers = append(r.Answers, leaf.result())
 	}
 	return r, nil
+}
+
+// worse returns the comparison that has more to tell.
+func worse(a, b Comparison) Comparison {
+	if b.Exact < a.Exact || a.First == nil && b.First != nil {
+		return b
+	}
+	return a
 }
 
 // A comparer compares answers of one kind.
@@ -139,6 +172,7 @@ type comparer struct {
 	width, bits int
 	allowed     uint64
 	leaves      bool
+	labels      []string // of the columns, if there are as many
 	Comparison
 }
 
@@ -169,6 +203,9 @@ func (c *comparer) one(row, column int, got, want float64) {
 		return
 	}
 	c.First = &Difference{File: c.file, Row: row, Column: column, Got: got, Want: want, ULP: d, Tree: -1, bits: c.bits}
+	if len(c.labels) == c.width {
+		c.First.Label = c.labels[column]
+	}
 	if c.leaves {
 		c.First.Tree = column
 	}

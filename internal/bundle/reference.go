@@ -6,12 +6,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/drift"
 	"github.com/besra-ml/besra/internal/feature"
+	"github.com/besra-ml/besra/internal/packed"
 	"github.com/besra-ml/besra/internal/rows"
 	"github.com/besra-ml/besra/internal/strictyaml"
+	"github.com/besra-ml/besra/pipeline"
 )
 
 // readReference reads how scores and features were distributed when the bundle was made, if it says.
@@ -72,11 +75,12 @@ func (r *Recipe) reference(bare *Bundle) ([]byte, error) {
 	}
 	defer f.Close()
 	// A file of training rows may have its labels beside them.
-	all, err := readRows(f, bare.Columns(), rows.Options{File: name, IgnoreExtra: !golden})
+	columns, names := named(bare.Columns())
+	all, err := readRows(packed.NewReader(f), columns, rows.Options{File: name, IgnoreExtra: !golden})
 	if err != nil {
 		return nil, err
 	}
-	made, err := makeReference(bare, r.Output, all)
+	made, err := makeReference(bare, r.Output, all, names)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +95,40 @@ func (r *Recipe) reference(bare *Bundle) ([]byte, error) {
 	return nil, fmt.Errorf("%s: the reference of %d columns is larger than %d bytes", name, len(bare.Features), strictyaml.MaxSize)
 }
 
+// maxNames bounds how many names of a hashed column are remembered: those that are frequent come early.
+const maxNames = 1 << 16
+
+// named returns the columns, of which hashed ones remember the names that they have met.
+func named(columns []besra.Column) ([]besra.Column, drift.Names) {
+	names := drift.Names{}
+	for i, c := range columns {
+		if !c.Hashed() {
+			continue
+		}
+		of := map[float64]string{}
+		names[i] = of
+		columns[i] = pipeline.HashedColumn(c.Name, func(name string) float64 {
+			code := c.Code(name)
+			if _, known := of[code]; !known && len(of) < maxNames {
+				of[code] = strings.Clone(name)
+			}
+			return code
+		})
+	}
+	return columns, names
+}
+
 // makeReference makes the reference of rows, which it changes to what the model sees of them.
-func makeReference(b *Bundle, output string, all []float64) (*drift.Reference, error) {
+func makeReference(b *Bundle, output string, all []float64, names drift.Names) (*drift.Reference, error) {
 	out, err := score(b.Model, output)
 	if err != nil {
 		return nil, err
 	}
 	narrow, _ := b.Model.Bits()
 	for i, x := range all {
+		if b.Features[i%len(b.Features)].Type == besra.String {
+			continue // a code
+		}
 		if narrow == 32 {
 			x = float64(float32(x))
 		}
@@ -111,7 +141,7 @@ func makeReference(b *Bundle, output string, all []float64) (*drift.Reference, e
 	if err != nil {
 		return nil, err
 	}
-	r := drift.Make(b.Columns(), all, scores)
+	r := drift.MakeNamed(b.Columns(), all, scores, names)
 	r.Output = out
 	return r, nil
 }

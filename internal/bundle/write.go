@@ -105,7 +105,7 @@ func stage(dir string, r Recipe) error {
 	sources := []source{
 		{m.Model, r.Model, false},
 		{rowsFile, filepath.Join(r.Golden, path.Base(rowsFile)), false},
-		{marginFile, filepath.Join(r.Golden, path.Base(marginFile)), false},
+		{marginFile, filepath.Join(r.Golden, path.Base(marginFile)), bare.Model.ValueOnly()},
 		{valueFile, filepath.Join(r.Golden, path.Base(valueFile)), false},
 		{leafFile, filepath.Join(r.Golden, path.Base(leafFile)), true},
 		{featuresFile, r.Events, r.Events == ""},

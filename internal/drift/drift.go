@@ -70,6 +70,9 @@ type Feature struct {
 	// Calendar says that the feature is of the event's time alone, such as the hour. A window shorter than a week
 	// sees other hours than the reference for no other reason than the clock, and is not judged by it.
 	Calendar bool
+
+	names  bool    // its values are codes of names, which are not rounded
+	absent float64 // among these: the code of what is missing; NaN: none
 }
 
 // A Histogram counts values in bins. Values that are missing have the first. Of numbers the second is for those

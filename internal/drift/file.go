@@ -134,6 +134,7 @@ func (r *Reference) readFeatures(n strictyaml.Node, columns []besra.Column) erro
 		if f.Name != columns[i].Name {
 			return v.Errorf("name: the model's column %d is %.80q, not %.80q: make it anew", i, columns[i].Name, f.Name)
 		}
+		f.names, f.absent = columns[i].Type == besra.String, columns[i].Absent()
 		r.Features = append(r.Features, f)
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/besra-ml/besra"
 	"github.com/besra-ml/besra/internal/strictyaml"
@@ -52,7 +53,7 @@ func TestAReferenceReadsBackAsItWasWritten(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, want.Text())
 			}
-			if d := cmp.Diff(want, got); d != "" {
+			if d := cmp.Diff(want, got, cmp.AllowUnexported(Feature{}), cmpopts.EquateNaNs()); d != "" {
 				t.Error(d)
 			}
 			if string(got.Text()) != string(want.Text()) {
@@ -177,7 +178,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, r.Text())
 		}
-		if d := cmp.Diff(r, again); d != "" {
+		if d := cmp.Diff(r, again, cmp.AllowUnexported(Feature{}), cmpopts.EquateNaNs()); d != "" {
 			t.Fatal(d)
 		}
 	})

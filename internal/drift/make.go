@@ -19,14 +19,24 @@ const (
 // Make makes the reference of rows, n×len(columns) and row-major, of which at least one must be there. scores are
 // those of the rows; nil: the model has none.
 func Make(columns []besra.Column, rows, scores []float64) *Reference {
+	return MakeNamed(columns, rows, scores, nil)
+}
+
+// Names are the names of hashed columns' codes, by column: the codes themselves do not tell.
+type Names map[int]map[float64]string
+
+// MakeNamed is Make for a model with hashed columns. A category of theirs without a name has no bin of its own.
+func MakeNamed(columns []besra.Column, rows, scores []float64, names Names) *Reference {
 	n := len(rows) / len(columns)
 	r := &Reference{Rows: n}
 	values := make([]float64, n)
 	for c := range columns {
+		f := Feature{Name: columns[c].Name, names: columns[c].Type == besra.String, absent: columns[c].Absent()}
 		for i := range values {
-			values[i] = rows[i*len(columns)+c]
+			values[i] = r.seen(&f, rows[i*len(columns)+c])
 		}
-		r.Features = append(r.Features, Feature{Name: columns[c].Name, Histogram: histogram(&columns[c], values)})
+		f.Histogram = histogram(&columns[c], values, names[c])
+		r.Features = append(r.Features, f)
 	}
 	if scores != nil {
 		copy(values, scores)
@@ -37,20 +47,21 @@ func Make(columns []besra.Column, rows, scores []float64) *Reference {
 }
 
 // histogram returns the distribution of a column's values, which it puts into another order.
-func histogram(c *besra.Column, values []float64) Histogram {
-	switch c.Type {
-	case besra.String:
-		names := c.Dictionary()
-		return categories(values, func(code float64) string { return names[int(code)] })
-	case besra.Category:
-		return categories(values, func(code float64) string { return strconv.FormatFloat(code, 'f', -1, 64) })
-	default:
-		return numbers(values)
+func histogram(c *besra.Column, values []float64, names map[float64]string) Histogram {
+	switch {
+	case c.Hashed():
+		return categories(values, func(code float64) (string, bool) { name, ok := names[code]; return name, ok })
+	case c.Type == besra.String:
+		dictionary := c.Dictionary()
+		return categories(values, func(code float64) (string, bool) { return dictionary[int(code)], true })
+	case c.Type == besra.Category:
+		return categories(values, func(code float64) (string, bool) { return strconv.FormatFloat(code, 'f', -1, 64), true })
 	}
+	return numbers(values)
 }
 
 // categories gives the most frequent codes bins of their own.
-func categories(values []float64, name func(float64) string) Histogram {
+func categories(values []float64, name func(float64) (string, bool)) Histogram {
 	counts := map[float64]uint64{}
 	for _, x := range values {
 		if x == x && !math.IsInf(x, 0) {
@@ -62,7 +73,7 @@ func categories(values []float64, name func(float64) string) Histogram {
 	})
 	h := Histogram{Categories: []Category{}}
 	for _, code := range codes {
-		if n := name(code); len(h.Categories) < parts && utf8.ValidString(n) && len(n) <= maxName {
+		if n, ok := name(code); ok && len(h.Categories) < parts && utf8.ValidString(n) && len(n) <= maxName {
 			h.Categories = append(h.Categories, Category{n, code})
 		}
 	}

@@ -95,14 +95,26 @@ func (w *Watch) Count(row []float64, score float64) {
 		cells[h.Bin(score)].Add(1)
 	}
 	for i, x := range row[:len(w.ref.Features)] {
-		if w.ref.Narrow {
-			x = float64(float32(x))
-		}
-		if m := w.ref.Missing; m != nil && x == *m {
-			x = math.NaN()
-		}
+		x = w.ref.seen(&w.ref.Features[i], x)
 		cells[w.first[1+i]+w.histograms[1+i].Bin(x)].Add(1)
 	}
+}
+
+// seen returns x as the model sees it: as narrow as its rows, and NaN where it is missing. Codes of names stay as they are.
+func (r *Reference) seen(f *Feature, x float64) float64 {
+	if f.names {
+		if x == f.absent {
+			return math.NaN()
+		}
+		return x
+	}
+	if r.Narrow {
+		x = float64(float32(x))
+	}
+	if m := r.Missing; m != nil && x == *m {
+		return math.NaN()
+	}
+	return x
 }
 
 func (w *Watch) slot(i int) []atomic.Uint32 {

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/besra-ml/besra"
+	"github.com/besra-ml/besra/pipeline"
 )
 
 // begun is when every watch of these tests begins.
@@ -274,6 +277,39 @@ func TestAWatchKnowsWhatStandsForMissing(t *testing.T) {
 	watch.Count([]float64{-1}, 0)
 	if got := watch.Feature("amount")[r.Features[0].Bin(math.NaN())]; got.Live != 1 {
 		t.Errorf("%+v", watch.Feature("amount"))
+	}
+}
+
+func TestNamesWithoutADictionaryAreToldApart(t *testing.T) {
+	// Neighbours that are one float32, as hashes may be.
+	codes := map[string]float64{"": 1<<31 + 3, "DE": 1 << 31, "VN": 1<<31 + 1, "US": 1<<31 + 2}
+	columns := []besra.Column{pipeline.HashedColumn("country", func(name string) float64 { return codes[name] })}
+	names := map[float64]string{codes["DE"]: "DE", codes["VN"]: "VN", codes[""]: ""}
+	var rows []float64
+	for range 500 {
+		rows = append(rows, codes["DE"], codes["DE"], codes["VN"], codes["US"], codes[""])
+	}
+	made := MakeNamed(columns, rows, nil, Names{0: names})
+	r, err := Parse("reference.yaml", made.Text(), columns, -1)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, made.Text())
+	}
+	absent := 5.0
+	r.Narrow, r.Missing = true, &absent // codes are no numbers
+	if d := cmp.Diff([]Category{{"DE", codes["DE"]}, {"VN", codes["VN"]}}, r.Features[0].Categories); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]uint64{500, 500, 1000, 500}, r.Features[0].Counts); d != "" { // missing, other, DE, VN
+		t.Error(d)
+	}
+	w := r.Watch(begun, Options{Rate: 1 << 30})
+	for _, x := range rows {
+		w.Count([]float64{x}, math.NaN())
+	}
+	for i, b := range w.Feature("country") {
+		if b.Live != b.Reference {
+			t.Errorf("bin %d (%s): %v, was %v", i, b.String(), b.Live, b.Reference)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ type Replay struct {
 	plan    *feature.Plan
 	program *feature.Program
 	kept    []kept
+	hashed  []int // by column: the field that a hashed column's name is in, since its code does not tell it; -1: none
 	notes   []string
 }
 
@@ -72,6 +73,13 @@ func New(o Options) (*Replay, error) {
 		return nil, err
 	}
 	r := &Replay{Options: o, plan: plan, program: program}
+	for i := range o.Columns {
+		field := -1
+		if o.Columns[i].Hashed() {
+			field = program.Text(i)
+		}
+		r.hashed = append(r.hashed, field)
+	}
 	for _, name := range o.Keep {
 		if err := r.keep(name); err != nil {
 			return nil, err

@@ -181,6 +181,27 @@ columns:
 	}
 }
 
+func TestNamesWithoutADictionaryAreWrittenAsTheyAre(t *testing.T) {
+	o := options(t, `
+besra: 1
+event:
+  - {name: at, type: time}
+  - {name: country, type: text}
+columns:
+  - {name: land, field: country}
+`, pipeline.HashedColumn("land", func(name string) float64 { return float64(len(name)) + 1<<31 }))
+	const text = "at,country\n2026-11-27T00:00:00Z,AT\n2026-11-27T00:00:00Z,\"N,\"\"L\"\"\"\n2026-11-27T00:00:00Z,\n2026-11-27T00:00:00Z,DE\n"
+	if d := cmp.Diff("land\nAT\n\"N,\"\"L\"\"\"\n\nDE\n", mustRun(t, o, text)); d != "" {
+		t.Error(d)
+	}
+	_, got := readParquet(t, toParquet(t, o, text))
+	for i, want := range []string{"AT", `N,"L"`, "", "DE"} {
+		if v := got[i][0]; v.IsNull() != (want == "") || !v.IsNull() && string(v.ByteArray()) != want {
+			t.Errorf("row %d: %v, want %q", i, v, want)
+		}
+	}
+}
+
 func TestNumbersAreTheShortestOfTheModelsWidth(t *testing.T) {
 	text := "time,card,amount\n2026-11-27T00:00:00Z,,0.1234567890123456789\n2026-11-27T00:00:00Z,,16777217\n2026-11-27T00:00:00Z,,-0\n2026-11-27T00:00:00Z,,123.5\n2026-11-27T00:00:00Z,,1e-7\n"
 	o := options(t, small, besra.Column{Name: "x"}, besra.Column{Name: "n"}, besra.Column{Name: "mean"}, besra.Column{Name: "share"})

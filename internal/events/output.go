@@ -42,6 +42,10 @@ func (s *csvSink) Format(dst []byte, b *Block) []byte {
 			dst = append(appendCell(dst, cell), ',')
 		}
 		for j, x := range b.Rows[i*width : (i+1)*width] {
+			if f := s.r.hashed[j]; f >= 0 {
+				dst = append(appendCell(dst, b.texts[i*b.fields+f]), ',')
+				continue
+			}
 			dst = append(appendValue(dst, &s.r.Columns[j], x, s.r.Bits), ',')
 		}
 		dst[len(dst)-1] = '\n'

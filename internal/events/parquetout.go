@@ -17,7 +17,7 @@ const groupRows = 1 << 17
 // Numbers have the model's width, and NaN where they are missing; a string column has its names, and null. The
 // caller closes it.
 func (r *Replay) ParquetTo(w io.Writer) *ParquetSink {
-	s := &ParquetSink{bits: r.Bits, columns: r.Columns, kept: r.kept}
+	s := &ParquetSink{bits: r.Bits, columns: r.Columns, hashed: r.hashed, kept: r.kept}
 	var root ordered
 	for _, k := range r.kept {
 		root.add(k.name, k.node(r.plan))
@@ -37,6 +37,7 @@ type ParquetSink struct {
 	w       *parquet.GenericWriter[any]
 	bits    int
 	columns []besra.Column
+	hashed  []int
 	kept    []kept
 	write   []func(b *Block, i int) parquet.Value // by column: its value for event i
 	values  []parquet.Value
@@ -84,7 +85,15 @@ func (s *ParquetSink) node(c *besra.Column) parquet.Node {
 // value returns what makes the values of the row's column c.
 func (s *ParquetSink) value(c int) func(b *Block, i int) parquet.Value {
 	spec, width, at := &s.columns[c], len(s.columns), len(s.kept)+c
-	switch {
+	switch f := s.hashed[c]; {
+	case f >= 0:
+		return func(b *Block, i int) parquet.Value {
+			text := b.texts[i*b.fields+f]
+			if text == nil {
+				return null(at)
+			}
+			return some(parquet.ByteArrayValue(text), at)
+		}
 	case spec.Type == besra.String:
 		return func(b *Block, i int) parquet.Value {
 			x := b.Rows[i*width+c]

@@ -22,6 +22,7 @@ type Program struct {
 	steps    []step
 	slots    int
 	columns  []int // the model's columns, by slot
+	texts    []text
 	reaches  []reach
 	required []int // fields
 	loss     int   // field; -1: none
@@ -35,10 +36,13 @@ type step struct {
 	form     Form
 	slot     int
 	field    int
-	codes    map[string]float64 // of a text: the model's dictionary
+	text     *besra.Column // the model's, of a text; nil: the field is a number
 	calendar calendar
 	a, b     int // operands: slots
 }
+
+// A text is a field's, and a column of the model as it is.
+type text struct{ column, field int }
 
 // A reach is how far back a column looks.
 type reach struct {
@@ -92,7 +96,7 @@ func (pr *Program) compile(d *Definition, columns []besra.Column) {
 		case FromField:
 			s.field = pr.p.Field(d.Fields[c.field].Name)
 			if d.isText(i) {
-				s.codes = codes(columns, c.Name)
+				s.text = columnOf(columns, c.Name)
 			}
 		case Calendar:
 			pr.local = true
@@ -110,22 +114,40 @@ func (pr *Program) compile(d *Definition, columns []besra.Column) {
 	}
 	for _, c := range columns {
 		i := d.column(c.Name)
+		if d.isText(i) {
+			pr.texts = append(pr.texts, text{len(pr.columns), pr.p.Field(d.Fields[d.Columns[i].field].Name)})
+		}
 		pr.columns, pr.reaches = append(pr.columns, slots[i]), append(pr.reaches, reaches[i])
 	}
 }
 
-// codes returns the named column's dictionary. A map of its own is asked by bytes without an allocation.
-func codes(columns []besra.Column, name string) map[string]float64 {
-	m := map[string]float64{}
-	for _, c := range columns {
-		if c.Name != name {
-			continue
-		}
-		for _, text := range c.Dictionary() {
-			m[text] = c.Code(text)
+// columnOf returns the named column. Only columns that arithmetic uses are none of the model's, and texts are not
+// among these.
+func columnOf(columns []besra.Column, name string) *besra.Column {
+	i := slices.IndexFunc(columns, func(c besra.Column) bool { return c.Name == name })
+	c := columns[i]
+	return &c
+}
+
+// Unknown returns the first of the model's columns, of those from from on, whose text e has and the model does not know,
+// so that it is missing in e's row; -1: there is none.
+func (pr *Program) Unknown(row []float64, e *Event, from int) (column int) {
+	for _, t := range pr.texts {
+		if t.column >= from && row[t.column] != row[t.column] && e.Texts[t.field] != nil {
+			return t.column
 		}
 	}
-	return m
+	return -1
+}
+
+// Text returns the plan's field whose text the model's column i is; -1: it is none.
+func (pr *Program) Text(i int) (field int) {
+	for _, t := range pr.texts {
+		if t.column == i {
+			return t.field
+		}
+	}
+	return -1
 }
 
 // Columns returns the length of a row.
@@ -196,13 +218,13 @@ func (pr *Program) Row(dst []float64, e *Event, states [][]byte, w *Work) {
 func (s *step) value(e *Event, slots []float64, local int64) float64 {
 	switch s.form {
 	case FromField:
-		if s.codes == nil {
+		if s.text == nil {
 			return e.Numbers[s.field]
 		}
-		text := e.Texts[s.field]
-		if code, ok := s.codes[string(text)]; ok && text != nil {
-			return code
+		if name := e.Texts[s.field]; name != nil {
+			return s.text.CodeOf(name)
 		}
+		return s.text.Absent()
 	case Calendar:
 		return s.calendar.of(local)
 	case Ratio:

@@ -274,6 +274,47 @@ func TestACategoryIsTheModelsCode(t *testing.T) {
 	}
 }
 
+func TestANameThatTheModelDoesNotKnowIsTold(t *testing.T) {
+	g := newEngine(t, parse(t, "  - {name: x, field: amount}\n  - {name: a, field: country}\n"))
+	for text, want := range map[string]int{"DE": -1, "FR": 1} {
+		g.set(start, map[string]any{"country": text})
+		if got := g.program.Unknown(g.row(), &g.event, 0); got != want {
+			t.Errorf("%s: column %d, want %d", text, got, want)
+		}
+	}
+	if got := g.program.Unknown(g.row(), &g.event, 2); got != -1 {
+		t.Errorf("there is no column beyond, and it says %d", got)
+	}
+	g.set(start, nil)
+	if got := g.program.Unknown(g.row(), &g.event, 0); got != -1 {
+		t.Errorf("a missing text is unknown: %d", got)
+	}
+}
+
+func TestANameWithoutADictionaryHasACodeAndNoneIsMissing(t *testing.T) {
+	d := parse(t, "  - {name: a, field: country}\n")
+	plan, err := feature.NewPlan([]*feature.Definition{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(name string) float64 { return float64(len(name)) + 1<<31 }
+	program, err := plan.Program(d, []besra.Column{pipeline.HashedColumn("a", code)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &engine{t: t, plan: plan, program: program, keys: plan.Keys("tenant", "fraud"), states: map[[16]byte][]byte{}}
+	for text, want := range map[string]float64{"DE": 1<<31 + 2, "never seen": 1<<31 + 10} {
+		g.set(start, map[string]any{"country": text})
+		if row := g.row(); row[0] != want || g.program.Unknown(row, &g.event, 0) != -1 {
+			t.Errorf("%s is %v, want %v", text, row[0], want)
+		}
+	}
+	g.set(start, nil)
+	if got := g.row()[0]; got != 1<<31 {
+		t.Errorf("a missing text is %v, want the code of the empty name", got)
+	}
+}
+
 func TestAFirstEventHasItselfInItsWindows(t *testing.T) {
 	g := newEngine(t, parse(t, "  - {name: a, aggregate: count, over: card, window: 1d}\n  - {name: b, aggregate: mean, of: amount, over: card, window: 1d}\n"))
 	g.set(start, map[string]any{"card": "c", "amount": 12.345})

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 
 	besra "github.com/besra-ml/besra"
@@ -30,7 +29,7 @@ func (d *decoder) read(s *strictjson.Scanner, c *call, kind contentKind, i int) 
 // content reads the scanner's next value, what is scored, into a row and its event's warnings.
 func (d *decoder) content(s *strictjson.Scanner, kind contentKind, row []float64, e *score.Event) *problem.Problem {
 	for i := range row {
-		row[i] = math.NaN()
+		row[i] = d.schema.fields[i].absent
 	}
 	var p *problem.Problem
 	if kind == contentRow {
@@ -42,7 +41,7 @@ func (d *decoder) content(s *strictjson.Scanner, kind contentKind, row []float64
 		return p
 	}
 	for i := range d.schema.fields {
-		if f := &d.schema.fields[i]; f.needed && row[i] != row[i] {
+		if f := &d.schema.fields[i]; f.needed && (row[i] != row[i] || row[i] == f.absent) {
 			return problem.MissingFeature.Of(f.column.Name, "the bundle says that it may not be missing")
 		}
 	}
@@ -120,7 +119,7 @@ func (d *decoder) value(s *strictjson.Scanner, i int, row []float64, e *score.Ev
 		if err != nil {
 			return fromJSON(err, f.column.Name)
 		}
-		row[i] = f.column.Code(string(name))
+		row[i] = f.column.CodeOf(name)
 		if row[i] != row[i] {
 			e.Warnings = append(e.Warnings, score.Warning{Field: f.column.Name, Feature: i, What: score.UnknownCategory})
 		}
@@ -178,7 +177,7 @@ func (f *field) mismatch(s *strictjson.Scanner, kind strictjson.Kind) *problem.P
 	var want string
 	switch f.column.Type {
 	case besra.String:
-		want = "a string, the category's name"
+		want = "a string, the category's name in quotes,"
 	case besra.Bool:
 		want = "true, false, 0 or 1"
 	default:

@@ -81,6 +81,9 @@ func appendModel(b []byte, m *registry.Model, whole bool) []byte {
 	b = strconv.AppendInt(b, int64(m.Engine.Trees()), 10)
 	b = append(b, `,"outputs":`...)
 	b = strconv.AppendInt(b, int64(m.Values), 10)
+	if m.NoMargin {
+		b = append(b, `,"value_only":true`...)
+	}
 	b = score.AppendLabels(b, m.Labels)
 	if p := m.Policy(); p != nil {
 		b = append(b, `,"policy":`...)
@@ -102,6 +105,7 @@ func appendFeatures(b []byte, m *registry.Model) []byte {
 		b = strictjson.AppendString(b, c.Name)
 		b = append(b, `,"type":`...)
 		b = strictjson.AppendString(b, c.Type.String())
+		b = appendCategories(b, c.Dictionary())
 		if f.Min > math.Inf(-1) {
 			b = append(b, `,"min":`...)
 			b = strictjson.AppendNumber(b, f.Min, 64)
@@ -121,6 +125,21 @@ func appendFeatures(b []byte, m *registry.Model) []byte {
 			b = strictjson.AppendString(b, f.Text)
 		}
 		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// fewCategories is how many names a client may want to choose from.
+const fewCategories = 100
+
+// appendCategories appends the names that a string feature knows, if they are few.
+func appendCategories(b []byte, names []string) []byte {
+	if len(names) == 0 || len(names) > fewCategories {
+		return b
+	}
+	b = append(b, `,"categories":[`...)
+	for _, name := range names {
+		b = strictjson.AppendString(appendNext(b), name)
 	}
 	return append(b, ']')
 }

@@ -23,6 +23,7 @@ type field struct {
 	low, high    float64 // the declared bounds, within limit
 	limit        float64 // beyond ±limit the model's width has no finite number
 	missing      float64 // a number that stands for missing; NaN: none
+	absent       float64 // what stands for no value: NaN, or the code of the empty name
 	refuseBounds bool
 	needed       bool // missing is refused
 }
@@ -36,7 +37,7 @@ func (g *Gateway) newSchema(m *registry.Model) (*schema, error) {
 	bits, _ := m.Engine.Bits()
 	for i, c := range m.Columns {
 		names = append(names, c.Name)
-		f := field{column: c, limit: math.Inf(1), missing: m.Missing}
+		f := field{column: c, limit: math.Inf(1), missing: m.Missing, absent: c.Absent()}
 		if bits == 32 {
 			f.limit = float32Limit
 		}

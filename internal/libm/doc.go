@@ -10,8 +10,10 @@
 // product that is rounded before it is added says so with a conversion, float64(a*b), because Go may fuse a
 // bare a*b + c on some platforms, across statements and inlined calls too.
 //
+// ExpFmath is no function of the C library, but of fmath, for the one training library that takes it from there.
+//
 // Expf, Logf and Exp follow the algorithms and coefficients of Arm Optimized Routines, Log1p those of
-// FreeBSD's msun. NOTICE has their licences.
+// FreeBSD's msun, ExpFmath those of MITSUNARI Shigeo's fmath. NOTICE has their licences.
 package libm
 
 //go:generate go run gen.go

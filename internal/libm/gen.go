@@ -1,6 +1,6 @@
 //go:build ignore
 
-// gen writes tables.go: the fractional powers of two that Expf and Exp look up.
+// gen writes tables.go: the fractional powers of two that Expf, Exp and ExpFmath look up.
 package main
 
 import (
@@ -33,6 +33,16 @@ func main() {
 		tail := new(big.Float).Quo(p, big.NewFloat(h))
 		t, _ := tail.Sub(tail, big.NewFloat(1)).Float64()
 		fmt.Fprintf(&b, "{%x, %#x},\n", t, math.Float64bits(h)-uint64(i)<<45)
+	}
+	b.WriteString("}\n")
+
+	b.WriteString("\n// exp2fmath[i] is the fraction of 2**(i/2048), 52 bits.\nvar exp2fmath = [2048]uint64{\n")
+	for i, p := range powers(2048) {
+		h, _ := p.Float64()
+		fmt.Fprintf(&b, "%#x,", math.Float64bits(h)&(1<<52-1))
+		if i%8 == 7 {
+			b.WriteByte('\n')
+		}
 	}
 	b.WriteString("}\n")
 

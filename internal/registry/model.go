@@ -31,8 +31,9 @@ type Model struct {
 	Engine   *besra.Model
 	Columns  []besra.Column
 	Features []bundle.Feature // as declared, one for each column
-	Outputs  int              // margins of a row
+	Outputs  int              // margins of a row; of a model that has none, its values
 	Values   int              // values of a row
+	NoMargin bool             // it has values alone
 	Bits     int              // width of margins and values
 	Labels   []string
 	Missing  float64 // a number that stands for missing; NaN: none
@@ -41,6 +42,7 @@ type Model struct {
 	Plan    *feature.Plan    // how events are read, and their histories kept: shared by the name's versions; nil: it takes rows only
 	Program *feature.Program // how an event becomes this version's row; nil: it takes rows only
 	Bounds  []Bound          // of columns that have some, or that may not be missing
+	Coded   []Coded          // the columns in which what is missing has a code
 
 	Counters *telemetry.Model
 	Pace     *limit.Estimate // how long rows take; nil: nobody asks
@@ -58,7 +60,36 @@ type Model struct {
 type Bound struct {
 	Min, Max float64 // infinite where there is none
 	Column   int
-	Needed   bool // a missing value is refused
+	Needed   bool    // a missing value is refused
+	Coded    bool    // what is missing has a code:
+	Absent   float64 // the code
+}
+
+// Missing reports whether x stands for a missing value.
+func (b *Bound) Missing(x float64) bool { return x != x || b.Coded && x == b.Absent }
+
+// A Coded is a column of names in which what is missing is the empty name, and has its code.
+type Coded struct {
+	Column int
+	Absent float64
+}
+
+// Margins writes the margins of rows into dst, n×Outputs: what is remembered of a row, and what Apply makes values of.
+// Of a model that has none it is the values.
+func (m *Model) Margins(dst, rows []float64) error {
+	if m.NoMargin {
+		return m.Engine.Predict64(dst, rows)
+	}
+	return m.Engine.Margin64(dst, rows)
+}
+
+// Apply writes the values into dst, n×Values, that margins make.
+func (m *Model) Apply(dst, margins []float64) error {
+	if m.NoMargin {
+		copy(dst, margins)
+		return nil
+	}
+	return m.Engine.Apply(dst, margins)
 }
 
 // Policy returns the policy that decides now; nil: there are no decisions.
@@ -92,7 +123,7 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 		Missing: missing,
 		Name:    b.Name, Version: b.Version, Proven: b.Proven, Digest: b.Digest,
 		Engine: b.Model, Columns: b.Columns(), Features: b.Features,
-		Outputs: b.Model.Outputs(), Values: b.Model.Values(), Bits: bits,
+		Outputs: b.Model.Outputs(), Values: b.Model.Values(), NoMargin: b.Model.ValueOnly(), Bits: bits,
 		Labels: b.Model.Labels(), Output: b.Output,
 		Counters: m.Model(b.Name, strconv.Itoa(b.Version), names),
 		Pace:     new(limit.Estimate),
@@ -100,9 +131,17 @@ func NewModel(b *bundle.Bundle, p *policy.Policy, m *telemetry.Metrics) *Model {
 		Scope:    scope(b),
 		events:   b.Events, shipped: b.Policy,
 	}
+	if made.NoMargin {
+		made.Outputs = made.Values
+	}
 	for i, f := range b.Features {
+		absent := f.Absent()
+		coded := !math.IsNaN(absent)
+		if coded {
+			made.Coded = append(made.Coded, Coded{i, absent})
+		}
 		if f.RefuseMissing || f.Min > math.Inf(-1) || f.Max < math.Inf(1) {
-			made.Bounds = append(made.Bounds, Bound{f.Min, f.Max, i, f.RefuseMissing})
+			made.Bounds = append(made.Bounds, Bound{f.Min, f.Max, i, f.RefuseMissing, coded, absent})
 		}
 	}
 	made.SetPolicy(p)
@@ -118,10 +157,16 @@ func scope(b *bundle.Bundle) *memo.Scope {
 	}
 	schema := sha256.Sum256(fmt.Appendf(nil, "%q", names))
 	s := memo.NewScope([]byte(b.Digest), schema[:], fmt.Sprintf("margins of %d iterations", b.Model.Iterations()))
-	if b.Model.Trees() == 0 {
-		return s.Literal() // what is no tree may tell 0 from -0
+	if onlyCompares(b.Model) {
+		return s
 	}
-	return s
+	return s.Literal()
+}
+
+// onlyCompares reports whether a model certainly does nothing with a row but to compare its numbers, so that 0 and -0 are
+// the same: it is a forest whose leaves are numbers, with no steps before it.
+func onlyCompares(m *besra.Model) bool {
+	return m.Trees() > 0 && (m.Format() == "xgboost" || m.Format() == "catboost")
 }
 
 // OutputChoice says, for a model without a selected output, what could be selected.

@@ -130,13 +130,14 @@ func (l *layout) ragged(c *cells, n int, last bool) error {
 	return fmt.Errorf("has %d cells, the header %d", n, len(l.at))
 }
 
-// value turns a cell into what the model's rows hold; NaN is missing.
+// value turns a cell into what the model's rows hold. An empty one is missing: NaN, or the empty name where a library has
+// no missing ones.
 func value(c *besra.Column, cell []byte) (x float64, ok bool) {
 	switch {
 	case len(cell) == 0:
-		return math.NaN(), true
+		return c.Absent(), true
 	case c.Type == besra.String:
-		return c.Code(string(cell)), true
+		return c.CodeOf(cell), true
 	}
 	x, ok = ParseNumber(cell, 64)
 	if !ok && c.Type == besra.Bool {

@@ -91,6 +91,17 @@ func TestRowsInTheModelsOrder(t *testing.T) {
 	}
 }
 
+func TestANameWithoutADictionaryHasACodeAndNoneIsMissing(t *testing.T) {
+	code := func(name string) float64 { return float64(len(name)) + 1<<31 } // beyond what a float32 tells apart
+	columns := []besra.Column{{Name: "a"}, pipeline.HashedColumn("b", code)}
+	got, err := readAll(strings.NewReader("a,b\n,DE\n,\n,\"\"\n,nan\n"), columns, rows.Options{}, 3)
+	nan := math.NaN()
+	want := []float64{nan, 1<<31 + 2, nan, 1 << 31, nan, 1 << 31, nan, 1<<31 + 3}
+	if d := cmp.Diff(want, got, cmpopts.EquateNaNs()); d != "" || err != nil {
+		t.Error(d, err)
+	}
+}
+
 func TestASingleColumnsEmptyLineIsARow(t *testing.T) {
 	got, err := readAll(strings.NewReader("a\n1\n\n3\r\n\r\n"), []besra.Column{{Name: "a"}}, rows.Options{}, 9)
 	if err != nil {

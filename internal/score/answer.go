@@ -25,8 +25,10 @@ func (b *Batch) appendMembers(dst []byte, i int) []byte {
 	e, m := &b.Events[i], b.Model
 	dst = append(dst, `"score":`...)
 	dst = strictjson.AppendNumber(dst, e.Result.Score, m.Bits)
-	dst = append(dst, `,"margin":`...)
-	dst = strictjson.AppendNumber(dst, e.Result.Margin, m.Bits)
+	if !m.NoMargin {
+		dst = append(dst, `,"margin":`...)
+		dst = strictjson.AppendNumber(dst, e.Result.Margin, m.Bits)
+	}
 	if m.Values > 1 {
 		dst = append(dst, `,"scores":[`...)
 		for k, v := range b.EventValues(i) {

@@ -32,7 +32,7 @@ func (s direct) Score(ctx context.Context, b *Batch) error {
 		return err
 	}
 	at = b.Times.Spent(telemetry.StageScore, at)
-	if err := m.Engine.Apply(b.Values, b.Margins); err != nil {
+	if err := m.Apply(b.Values, b.Margins); err != nil {
 		return err
 	}
 	for i := range b.Events {
@@ -55,7 +55,10 @@ func judge(b *Batch, i int) Result {
 // selected returns the selected output of one row's margins and values, not yet decided.
 func selected(m *registry.Model, margins, values []float64) Result {
 	r := Result{Score: values[m.Output], Margin: margins[min(m.Output, len(margins)-1)]}
-	if m.Values == 1 && m.Outputs > 1 {
+	switch {
+	case m.NoMargin:
+		r.Margin = math.NaN()
+	case m.Values == 1 && m.Outputs > 1:
 		r.Margin = margins[int(r.Score)] // the value is the class; its margin made it so
 	}
 	r.Degraded = math.IsNaN(r.Score) || math.IsInf(r.Score, 0)

@@ -19,7 +19,7 @@ func (s direct) margins(ctx context.Context, b *Batch) error {
 		}
 	}
 	if s.memo == nil || !m.Memo {
-		return m.Engine.Margin64(b.Margins, b.Rows)
+		return m.Margins(b.Margins, b.Rows)
 	}
 	for i := 0; i < len(b.Events); {
 		var keys [unknownRows]memo.Key
@@ -31,7 +31,7 @@ func (s direct) margins(ctx context.Context, b *Batch) error {
 			i++
 			continue
 		}
-		if err := m.Engine.Margin64(b.margins(i, i+n), b.Rows[i*len(m.Columns):(i+n)*len(m.Columns)]); err != nil {
+		if err := m.Margins(b.margins(i, i+n), b.Rows[i*len(m.Columns):(i+n)*len(m.Columns)]); err != nil {
 			return err
 		}
 		for k := range n {

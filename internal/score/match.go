@@ -106,7 +106,8 @@ func (x *match) align() string {
 			return fmt.Sprintf("the challenger has the feature %q, and the live version does not", c.Name)
 		case (c.Type == besra.String) != (a.Columns[k].Type == besra.String):
 			return fmt.Sprintf("the feature %q has names in one version and numbers in the other", c.Name)
-		case !slices.Equal(c.Dictionary(), a.Columns[k].Dictionary()):
+		case !slices.Equal(c.Dictionary(), a.Columns[k].Dictionary()), c.Hashed() != a.Columns[k].Hashed(),
+			c.Hashed() && a.Engine.Format() != b.Engine.Format():
 			return fmt.Sprintf("the names of the feature %q have other codes", c.Name)
 		}
 		x.columns = append(x.columns, k)
@@ -123,6 +124,7 @@ func (x *match) project(dst, row []float64) bool {
 	for i, k := range x.columns {
 		v := row[k]
 		switch {
+		case x.challenger.Columns[i].Type == besra.String: // a code
 		case v == missing || x.bits == 32 && float32(v) == float32(missing):
 			v = math.NaN()
 		case v >= x.limit || v <= -x.limit:
@@ -176,9 +178,9 @@ func (w *worker) compare() {
 	}()
 	c, n := x.challenger, len(w.jobs)
 	w.margins, w.values = grown(w.margins, n*c.Outputs), grown(w.values, n*c.Values)
-	err := c.Engine.Margin64(w.margins, w.rows)
+	err := c.Margins(w.margins, w.rows)
 	if err == nil {
-		err = c.Engine.Apply(w.values, w.margins)
+		err = c.Apply(w.values, w.margins)
 	}
 	if err != nil {
 		x.fail(n, err.Error())
@@ -205,7 +207,7 @@ func refuses(m *registry.Model, row []float64) bool {
 	for i := range m.Bounds {
 		b := &m.Bounds[i]
 		switch v := row[b.Column]; {
-		case v != v:
+		case b.Missing(v):
 			if b.Needed {
 				return true
 			}

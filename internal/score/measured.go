@@ -39,6 +39,11 @@ func count(b *Batch, i int) {
 			c.Missing[f].Inc()
 		}
 	}
+	for _, h := range b.Model.Coded {
+		if b.Row(i)[h.Column] == h.Absent {
+			c.Missing[h.Column].Inc()
+		}
+	}
 	for _, w := range e.Warnings {
 		if w.What == OutOfBounds && w.Feature >= 0 {
 			c.OutOfBounds[w.Feature].Inc()

@@ -133,6 +133,7 @@ func (s *recorded) event(ctx context.Context, b *Batch, i int) {
 	}
 	defer s.history.Release(t)
 	b.Model.Program.Row(b.Row(i), in, t.States, &t.Work)
+	unknown(b, i)
 	s.warn(b, i, t)
 	b.Times.Spent(telemetry.StageHistory, at)
 	if e.Refused = bounds(b, i); e.Refused != nil {
@@ -198,14 +199,15 @@ func (s *recorded) blind(ctx context.Context, b *Batch, i int, err error) {
 	}
 	t, row := &b.work.turn, b.Row(i)
 	b.Model.Program.Row(row, &b.Inputs[i], t.States, &t.Work)
-	unknown := !errors.Is(err, store.ErrAbsent)
+	unknown(b, i)
+	lost := !errors.Is(err, store.ErrAbsent)
 	for c := range row {
-		if unknown && asksHistory(b.Model, c) {
+		if lost && asksHistory(b.Model, c) {
 			row[c] = math.NaN()
 		}
 	}
 	for k := range b.Model.Bounds {
-		if bound := &b.Model.Bounds[k]; unknown && bound.Needed && asksHistory(b.Model, bound.Column) {
+		if bound := &b.Model.Bounds[k]; lost && bound.Needed && asksHistory(b.Model, bound.Column) {
 			s.fallback(b, i, err) // the model cannot do without
 			return
 		}
@@ -343,6 +345,14 @@ func (s *recorded) warn(b *Batch, i int, t *history.Turn) {
 	}
 }
 
+// unknown warns of texts that the model does not know.
+func unknown(b *Batch, i int) {
+	p, row, in := b.Model.Program, b.Row(i), &b.Inputs[i]
+	for c := p.Unknown(row, in, 0); c >= 0; c = p.Unknown(row, in, c+1) {
+		b.Events[i].warn(Warning{Field: b.Model.Columns[c].Name, Feature: c, What: UnknownCategory})
+	}
+}
+
 // warn adds a warning, once.
 func (e *Event) warn(w Warning) {
 	for _, other := range e.Warnings {
@@ -359,13 +369,14 @@ func bounds(b *Batch, i int) error {
 	for k := range b.Model.Bounds {
 		bound := &b.Model.Bounds[k]
 		x := row[bound.Column]
-		if x >= bound.Min && x <= bound.Max || x != x && !bound.Needed {
+		missing := bound.Missing(x)
+		if x >= bound.Min && x <= bound.Max && !missing || missing && !bound.Needed {
 			continue
 		}
 		c := bound.Column
 		f := &b.Model.Features[c]
 		switch {
-		case math.IsNaN(x):
+		case missing:
 			return &ErrRefused{Missing, f.Name, "the bundle says that it may not be missing"}
 		case f.RefuseOutOfBounds:
 			return &ErrRefused{OutOfBounds, f.Name, fmt.Sprintf("%v is not within the bounds %v to %v of the bundle", x, f.Min, f.Max)}

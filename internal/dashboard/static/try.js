@@ -61,7 +61,7 @@ export function tryPayment() {
       const f = chosen().find((f) => f.name === input.name);
       if (f.type === "time") input.value = new Date().toISOString();
       else if (f.type === "entity") input.value = `${f.name[0]}_${1 + Math.floor(Math.random() * 900)}`;
-      else if (f.type === "string" || f.type === "text") input.value = "";
+      else if (f.type === "string" || f.type === "text") input.value = f.categories?.[0] ?? "";
       else {
         const most = Math.min(f.max ?? 250, 250);
         const least = Math.max(f.min ?? 0, 0);
@@ -118,7 +118,7 @@ export function tryPayment() {
       h("div", { class: "verdict" }, h("span", { class: "figure", id: "try-score" }, score(a.score)), a.decision ? chip(a.decision) : h("span", { class: "faint" }, "no policy decides")),
       h("div", { class: "gauge", "aria-hidden": "true" }, width(tint(h("span", null), level), a.score ?? 0)),
       h("dl", { class: "pairs" }, [
-        ["model", `${a.model}@${a.version}`], ["score", a.score == null ? none : String(a.score)], ["margin", a.margin == null ? none : String(a.margin)], a.policy && ["policy", a.policy], a.degraded && ["degraded", "decided without a score that can be trusted"],
+        ["model", `${a.model}@${a.version}`], ["score", a.score == null ? none : String(a.score)], "margin" in a && ["margin", a.margin == null ? none : String(a.margin)], a.policy && ["policy", a.policy], a.degraded && ["degraded", "decided without a score that can be trusted"],
       ].filter(Boolean).flatMap(([k, v]) => [h("dt", null, k), h("dd", null, v)])),
       a.reasons?.length > 0 && [h("h3", null, "Reasons"), table("Reasons", [["", "wide"], ["", "number"]], a.reasons.map((x) => (typeof x === "object" ? [x.text ?? x.feature ?? x.code, String(x.contribution ?? x.value ?? "")] : [String(x), ""])))],
       a.warnings?.length > 0 && [h("h3", null, "Warnings"), h("ul", null, a.warnings.map((w) => h("li", null, typeof w === "object" ? [w.field, w.code, w.detail].filter(Boolean).join(": ") : String(w))))],

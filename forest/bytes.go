@@ -1,0 +1,85 @@
+package forest
+
+// A bytewise is a forest for a kernel that compares bytes: mask.go has those of few levels, sieve.go those of few
+// leaves, whatever their shape.
+type bytewise struct {
+	ranks *ranks
+	trees byteTrees
+}
+
+// byteTrees are the trees of such a kernel: a rowKernel's methods, for a row that is ranked.
+type byteTrees interface {
+	walk(row *rankRow, first int, payloads []uint32)
+	sum32(row *rankRow, first, n int, sum float32) float32
+	sum64(row *rankRow, first, n int, sum float64) float64
+}
+
+// A byteBlock is sixty-four decisions: a value goes right when its rank is not below the split's.
+type byteBlock struct {
+	slot [64]uint8
+	rank [64]uint8
+}
+
+// byteTreeLeaves is how many leaves a tree has at most.
+const byteTreeLeaves = 64
+
+// byteLeaves are the leaves of all trees, by their number in the tree; apart from the splits, since of sixty-four
+// one is read. One of the lists is there.
+type byteLeaves struct {
+	payloads [][byteTreeLeaves]uint32
+	doubles  [][byteTreeLeaves]float64 // where they are added to one sum
+}
+
+func newByteLeaves(f *Forest, p *program) byteLeaves {
+	if p.leaves == doubles && f.Outputs == 1 {
+		return byteLeaves{doubles: make([][byteTreeLeaves]float64, len(f.Trees))}
+	}
+	return byteLeaves{payloads: make([][byteTreeLeaves]uint32, len(f.Trees))}
+}
+
+// put makes a node of tree i its leaf at.
+func (l *byteLeaves) put(f *Forest, p *program, i, at int, node int32) {
+	if l.doubles != nil {
+		l.doubles[i][at] = f.weighed(i, node)
+		return
+	}
+	l.payloads[i][at] = p.payload(f, i, node)
+}
+
+// newBytewise lays out a forest for the kernel that can take it, or returns nil when none can.
+func newBytewise(f *Forest, p *program) rowKernel {
+	shallow, small := true, true
+	for i := range f.Trees {
+		leaves, depth := f.Trees[i].size()
+		shallow = shallow && depth <= maskDepth
+		small = small && leaves <= byteTreeLeaves
+		if p.outcomes.walked[i] || !shallow && !small {
+			return nil
+		}
+	}
+	r := newRanks(p, cutsOf(f, p))
+	switch {
+	case r == nil:
+		return nil
+	case shallow:
+		return &bytewise{r, newMask(f, p, r)}
+	default:
+		return &bytewise{r, newSieve(f, p, r)}
+	}
+}
+
+func (b *bytewise) words() int { return 0 }
+
+func (b *bytewise) load(s *scratch) { b.ranks.fill(&s.ranks, s.keys) }
+
+func (b *bytewise) walk(s *scratch, first int, payloads []uint32) {
+	b.trees.walk(&s.ranks, first, payloads)
+}
+
+func (b *bytewise) sum32(s *scratch, first, n int, sum float32) float32 {
+	return b.trees.sum32(&s.ranks, first, n, sum)
+}
+
+func (b *bytewise) sum64(s *scratch, first, n int, sum float64) float64 {
+	return b.trees.sum64(&s.ranks, first, n, sum)
+}
