@@ -110,17 +110,23 @@ func assemble(f *Forest, have kernels) *program {
 	}
 	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
 	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots
+	if !have.bytes {
+		p.rankColumns(f)
+	}
 	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
 	}
 	p.addValues(f)
 	p.rankColumns(f)
-	p.deep = p.narrow && (f.largestWindow() >= narrowNodes || f.isDeep())
-	if !p.assembleWindows(f) {
-		p.narrow, p.deep, p.cuts = p.narrow && f.largestWindow() < narrowNodes, false, nil
-		p.narrow = p.narrow && p.input == Float32
-		p.assembleWindows(f)
+	fits := f.largestWindow() < narrowNodes
+	p.deep = p.narrow && p.keys() <= deepSlots && (!fits || f.isDeep())
+	if p.deep && p.assembleWindows(f) {
+		return p
 	}
+	if p.deep = false; !fits {
+		p.narrow, p.cuts = false, nil
+	}
+	p.assembleWindows(f)
 	return p
 }
 
@@ -135,6 +141,14 @@ func (f *Forest) largestWindow() int {
 		most = max(most, sum)
 	}
 	return most
+}
+
+// nodes returns how many nodes all trees have.
+func (f *Forest) nodes() (n int) {
+	for i := range f.Trees {
+		n += len(f.Trees[i].Nodes)
+	}
+	return n
 }
 
 func (f *Forest) anyNode(is func(*Node) bool) bool {
@@ -275,9 +289,10 @@ func (p *program) addValues(f *Forest) {
 	}
 	p.values = make([]float64, p.firsts[len(f.Trees)])
 	each(len(f.Trees), func(i int) {
-		for j := range f.Trees[i].Nodes {
+		order, _ := levels(f.Trees[i].Nodes)
+		for _, j := range order {
 			if f.Trees[i].Nodes[j].Feature == Leaf {
-				p.values[int(p.firsts[i])+j] = f.weighed(i, int32(j))
+				p.values[int(p.firsts[i])+int(j)] = f.weighed(i, j)
 			}
 		}
 	})
@@ -304,6 +319,10 @@ func (p *program) sum(f *Forest, dst []float64, payloads []uint32, first int, x 
 	case p.leaves == lines:
 		for i, leaf := range payloads {
 			f.addLeaf(dst, &trees[i], &trees[i].Nodes[leaf], x)
+		}
+	case p.leaves == vectors && f.Sum == Float32:
+		for k := range dst {
+			dst[k] = float64(f.sumVectors32(float32(dst[k]), trees, payloads, k))
 		}
 	case p.leaves == vectors:
 		for i, leaf := range payloads {
@@ -395,16 +414,18 @@ func keyOf(n *Node, width Width) int64 {
 
 // rankColumns makes float64 keys narrow ones, by their rank among the thresholds of their column.
 func (p *program) rankColumns(f *Forest) {
-	if f.Input != Float64 || p.keys() > narrowSlots {
+	if f.Input != Float64 || p.keys() > narrowSlots || p.cuts != nil {
 		return
 	}
 	cuts := make([][]int64, f.Features)
-	f.anyNode(func(n *Node) bool {
-		if n.Op < Equal {
-			cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+	for i := range f.Trees {
+		order, _ := levels(f.Trees[i].Nodes)
+		for _, j := range order {
+			if n := &f.Trees[i].Nodes[j]; n.Feature != Leaf && n.Op < Equal {
+				cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+			}
 		}
-		return false
-	})
+	}
 	each(len(cuts), func(x int) {
 		slices.Sort(cuts[x])
 		cuts[x] = slices.Clip(slices.Compact(cuts[x]))

@@ -62,19 +62,27 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 }
 
 func TestNodesThatTheRootDoesNotReachAreLeftAlone(t *testing.T) {
-	f := &Forest{Features: 1, Outputs: 1, Trees: []Tree{{Weight: 1, Nodes: []Node{
-		{Feature: 0, Left: 1, Right: 2},
-		{Feature: Leaf, Value: 1},
-		{Feature: Leaf, Value: 2},
-		{Feature: math.MaxInt32, Left: 900, Right: -7},
-	}}}}
-	e, err := Compile(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got [1]float64
-	Margin(e, got[:], []float64{1}, 0, 1)
-	if got[0] != 2 {
-		t.Errorf("margin %v, want 2", got[0])
+	for _, f := range []*Forest{
+		{},
+		{Sum: Float32},
+		{Input: Float32},
+		{Vectors: []float64{1, 2}},
+	} {
+		f.Features, f.Outputs = 1, 1
+		f.Trees = []Tree{{Weight: 1, Nodes: []Node{
+			{Feature: 0, Left: 1, Right: 2},
+			{Feature: Leaf, Value: 1},
+			{Feature: Leaf, Value: 2, Ref: int32(min(1, len(f.Vectors)))},
+			{Feature: math.MaxInt32, Left: 900, Right: -7},
+			{Feature: Leaf, Value: math.NaN(), Ref: 1 << 30},
+			{Feature: -5, Op: opCount, Ref: -9},
+		}}}
+		for name, e := range evaluators(t, f) {
+			var got [1]float64
+			Margin(e, got[:], []float64{1}, 0, 1)
+			if got[0] != 2 {
+				t.Errorf("%s: margin %v, want 2", name, got[0])
+			}
+		}
 	}
 }
