@@ -115,12 +115,15 @@ func assemble(f *Forest, have kernels) *program {
 	}
 	p.addValues(f)
 	p.rankColumns(f)
-	p.deep = p.narrow && (f.largestWindow() >= narrowNodes || f.isDeep())
-	if !p.assembleWindows(f) {
-		p.narrow, p.deep, p.cuts = p.narrow && f.largestWindow() < narrowNodes, false, nil
-		p.narrow = p.narrow && p.input == Float32
-		p.assembleWindows(f)
+	fits := f.largestWindow() < narrowNodes
+	p.deep = p.narrow && p.keys() <= deepSlots && (!fits || f.isDeep())
+	if p.deep && p.assembleWindows(f) {
+		return p
 	}
+	if p.deep = false; !fits {
+		p.narrow, p.cuts = false, nil
+	}
+	p.assembleWindows(f)
 	return p
 }
 
@@ -304,6 +307,10 @@ func (p *program) sum(f *Forest, dst []float64, payloads []uint32, first int, x 
 	case p.leaves == lines:
 		for i, leaf := range payloads {
 			f.addLeaf(dst, &trees[i], &trees[i].Nodes[leaf], x)
+		}
+	case p.leaves == vectors && f.Sum == Float32:
+		for k := range dst {
+			dst[k] = float64(f.sumVectors32(float32(dst[k]), trees, payloads, k))
 		}
 	case p.leaves == vectors:
 		for i, leaf := range payloads {

@@ -132,6 +132,15 @@ func (f *Forest) addVector(dst []float64, t *Tree, vector uint32) {
 	}
 }
 
+// sumVectors32 adds output k of vector leaves to sum, in float32 as addVector does.
+func (f *Forest) sumVectors32(sum float32, trees []Tree, leaves []uint32, k int) float32 {
+	for i, leaf := range leaves {
+		v := float32(f.Vectors[int(leaf)*f.Outputs+k])
+		sum += float32(v * float32(trees[i].Weight)) // rounded before it is added, on any machine
+	}
+	return sum
+}
+
 func (f *Forest) add(a, b float64) float64 {
 	if f.Sum == Float32 {
 		return float64(float32(a) + float32(b))
