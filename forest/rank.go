@@ -40,13 +40,9 @@ type (
 func cutsOf(f *Forest, p *program) [][]int64 {
 	cuts := make([][]int64, p.keys())
 	for i := range f.Trees {
-		nodes := f.Trees[i].Nodes
-		order, _ := levels(nodes)
-		for _, j := range order {
-			if n := &nodes[j]; n.Feature != Leaf {
-				key, slot := p.compare(f, n)
-				cuts[slot] = append(cuts[slot], key)
-			}
+		for n := range f.Trees[i].splits() {
+			key, slot := p.compare(f, n)
+			cuts[slot] = append(cuts[slot], key)
 		}
 	}
 	return cuts
