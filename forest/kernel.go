@@ -50,9 +50,10 @@ type rowKernel interface {
 	sum64(s *scratch, first, n int, sum float64) float64
 }
 
-// newRowKernel returns the fastest that can take the forest, or nil.
+// newRowKernel returns the fastest that can take the forest, or nil: rows of very many keys are for none, since what a
+// kernel keeps of each would be large however small the forest.
 func newRowKernel(f *Forest, p *program, have kernels) rowKernel {
-	if len(f.Trees) == 0 {
+	if len(f.Trees) == 0 || p.keys() > narrowSlots {
 		return nil
 	}
 	if f.Outputs > 1 {

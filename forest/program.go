@@ -431,7 +431,7 @@ func (p *program) rankColumns(f *Forest) {
 	}
 	each(len(cuts), func(x int) {
 		slices.Sort(cuts[x])
-		cuts[x] = slices.Clip(slices.Compact(cuts[x]))
+		cuts[x] = slices.Clone(slices.Compact(cuts[x])) // there may have been many more
 	})
 	p.narrow, p.cuts = true, cuts
 }

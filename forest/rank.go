@@ -53,7 +53,7 @@ func newRanks(p *program, cuts [][]int64) *ranks {
 	r := &ranks{cuts: cuts}
 	each(len(r.cuts), func(slot int) {
 		slices.Sort(r.cuts[slot])
-		r.cuts[slot] = slices.Compact(r.cuts[slot])
+		r.cuts[slot] = slices.Clone(slices.Compact(r.cuts[slot])) // there may have been many more
 	})
 	r.first = make([]int, len(r.cuts))
 	for slot, cuts := range r.cuts {

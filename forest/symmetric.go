@@ -43,9 +43,6 @@ type decision struct {
 // newSymmetric lays out a forest of symmetric trees, or returns nil when one is not. With bytes, it compares bytes
 // if it can.
 func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
-	if len(f.Trees) == 0 || p.keys() > narrowSlots {
-		return nil
-	}
 	s := &symmetric{trees: make([]symmetricTree, 0, len(f.Trees))}
 	var levels [symmetricDepth]decision
 	var leaves []int32
