@@ -115,7 +115,7 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to int) {
 	f, p := e.forest, e.program
 	s := e.scratch.Get().(*scratch)
-	for f.Features > 0 && len(rows) >= f.Features {
+	for len(rows) >= f.Features {
 		n := 1
 		if p.rows == nil && len(rows) >= 8*f.Features {
 			n = min(len(rows)/f.Features, p.block())

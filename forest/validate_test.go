@@ -15,6 +15,7 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 		want   string
 	}{
 		"no outputs":              {func(f *Forest) { f.Outputs = 0 }, "0 outputs"},
+		"no features":             {func(f *Forest) { f.Features = 0; f.Trees = nil }, "0 features"},
 		"negative features":       {func(f *Forest) { f.Features = -1 }, "-1 features"},
 		"a tree without nodes":    {func(f *Forest) { f.Trees[1].Nodes = nil }, "tree 1: no nodes"},
 		"a child out of range":    {func(f *Forest) { f.Trees[0].Nodes[0].Right = 3 }, "tree 0: node 0: children 1 and 3 of 3"},
