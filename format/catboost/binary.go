@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/besra-ml/besra/pipeline"
 )
 
 // A .cbm file is its magic, the size and bytes of the core, a FlatBuffers document, and then what the core names as
@@ -80,7 +82,7 @@ func (m *model) readBinary(data []byte) error {
 	if err := m.readInfo(core); err != nil {
 		return err
 	}
-	parts := core.texts(3)
+	parts := core.raws(3)
 	if doc.err != nil {
 		return in("parts", doc.err)
 	}
@@ -213,7 +215,7 @@ func (b *ctrBase) read(t fbTable) error {
 func (m *model) readInfo(core fbTable) error {
 	words := map[string]string{}
 	err := core.children(2, func(_ int, pair fbTable) error {
-		words[pair.text(0)] = pair.text(1)
+		words[pair.raw(0)] = pair.raw(1) // users may add what they like
 		return nil
 	})
 	if err != nil {
@@ -283,7 +285,7 @@ func readTable(t fbTable, base *ctrBase) (*ctrTable, error) {
 		table.Numbers = append(table.Numbers, int32(binary.LittleEndian.Uint32(b)))
 	}
 	rows := uint32(len(blob) / size)
-	table.Rows = make(map[uint64]int32, min(len(index)/bucketSize, len(blob)/size))
+	table.Rows = pipeline.NewHashes(min(len(index)/bucketSize, len(blob)/size))
 	for ; len(index) > 0; index = index[bucketSize:] {
 		h, row := binary.LittleEndian.Uint64(index), binary.LittleEndian.Uint32(index[8:])
 		if h == noHash {
@@ -292,7 +294,7 @@ func readTable(t fbTable, base *ctrBase) (*ctrTable, error) {
 		if row >= rows {
 			return nil, fmt.Errorf("hash %d is in row %d of %d", h, row, rows)
 		}
-		table.Rows[h] = int32(row)
+		table.Rows.Put(h, int32(row))
 	}
 	return table, nil
 }
