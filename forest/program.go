@@ -1,6 +1,7 @@
 package forest
 
 import (
+	"iter"
 	"math"
 	"slices"
 )
@@ -151,6 +152,7 @@ func (f *Forest) nodes() (n int) {
 	return n
 }
 
+// anyNode reports whether any split is so, of those as well that no root reaches.
 func (f *Forest) anyNode(is func(*Node) bool) bool {
 	for i := range f.Trees {
 		nodes := f.Trees[i].Nodes
@@ -252,6 +254,18 @@ func levels(nodes []Node) (order []int32, depth uint32) {
 	}
 }
 
+// splits are those that the root reaches, level by level.
+func (t *Tree) splits() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		order, _ := levels(t.Nodes)
+		for _, i := range order {
+			if n := &t.Nodes[i]; n.Feature != Leaf && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
 // size returns how many leaves the root reaches, and the number of splits on the longest path. It gives up, with more
 // leaves than any of the kernels that ask takes, where the tree is deeper than that many leaves can be.
 func (t *Tree) size() (leaves, depth int) {
@@ -289,10 +303,11 @@ func (p *program) addValues(f *Forest) {
 	}
 	p.values = make([]float64, p.firsts[len(f.Trees)])
 	each(len(f.Trees), func(i int) {
-		order, _ := levels(f.Trees[i].Nodes)
+		nodes := f.Trees[i].Nodes
+		order, _ := levels(nodes)
 		for _, j := range order {
-			if f.Trees[i].Nodes[j].Feature == Leaf {
-				p.values[int(p.firsts[i])+int(j)] = f.weighed(i, j)
+			if nodes[j].Feature == Leaf {
+				p.values[p.firsts[i]+uint32(j)] = f.weighed(i, j)
 			}
 		}
 	})
@@ -419,16 +434,15 @@ func (p *program) rankColumns(f *Forest) {
 	}
 	cuts := make([][]int64, f.Features)
 	for i := range f.Trees {
-		order, _ := levels(f.Trees[i].Nodes)
-		for _, j := range order {
-			if n := &f.Trees[i].Nodes[j]; n.Feature != Leaf && n.Op < Equal {
+		for n := range f.Trees[i].splits() {
+			if n.Op < Equal {
 				cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
 			}
 		}
 	}
 	each(len(cuts), func(x int) {
 		slices.Sort(cuts[x])
-		cuts[x] = slices.Clip(slices.Compact(cuts[x]))
+		cuts[x] = slices.Clone(slices.Compact(cuts[x])) // there may have been many more
 	})
 	p.narrow, p.cuts = true, cuts
 }

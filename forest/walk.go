@@ -10,7 +10,7 @@ import "math"
 func Plain[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to int) {
 	f := e.forest
 	x := make([]float64, f.Features)
-	for len(rows) >= f.Features && f.Features > 0 {
+	for len(rows) >= f.Features {
 		widen(f, x, rows[:f.Features])
 		f.plain(dst[:f.Outputs], x, from, to)
 		rows, dst = rows[f.Features:], dst[f.Outputs:]
@@ -23,7 +23,7 @@ func Leaves[T float32 | float64](e *Evaluator, dst []int32, rows []T, from, to i
 	f := e.forest
 	trees := f.Trees[f.Round(from):f.Round(to)]
 	x := make([]float64, f.Features)
-	for len(rows) >= f.Features && f.Features > 0 {
+	for len(rows) >= f.Features {
 		widen(f, x, rows[:f.Features])
 		for i := range trees {
 			dst[i] = trees[i].Nodes[f.leaf(&trees[i], x)].ID
