@@ -185,6 +185,7 @@ bench-builds:
 parity: ## remake the parity cases with the pinned libraries (Python 3.11, 7 GB) and docs/parity.md
 	testdata/make/xgboost.sh
 	testdata/make/lightgbm.sh
+	testdata/make/catboost.sh
 	$(GO) test -count=1 -run TestParity . -update
 
 .PHONY: golden

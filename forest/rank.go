@@ -36,22 +36,24 @@ type (
 	rankSlot64 = rankSlot[int64]
 )
 
-// newRanks returns how rows are ranked for a forest, or nil when its thresholds do not fit, or there are none.
-func newRanks(f *Forest, p *program) *ranks {
-	r := &ranks{cuts: make([][]int64, p.keys())}
+// cutsOf returns the thresholds of all splits, by their slots in a row of keys.
+func cutsOf(f *Forest, p *program) [][]int64 {
+	cuts := make([][]int64, p.keys())
 	for i := range f.Trees {
-		nodes := f.Trees[i].Nodes
-		order, _ := levels(nodes)
-		for _, j := range order {
-			if n := &nodes[j]; n.Feature != Leaf {
-				key, slot := p.compare(f, n)
-				r.cuts[slot] = append(r.cuts[slot], key)
-			}
+		for n := range f.Trees[i].splits() {
+			key, slot := p.compare(f, n)
+			cuts[slot] = append(cuts[slot], key)
 		}
 	}
+	return cuts
+}
+
+// newRanks returns how rows are ranked among thresholds, or nil when they do not fit, or there are none.
+func newRanks(p *program, cuts [][]int64) *ranks {
+	r := &ranks{cuts: cuts}
 	each(len(r.cuts), func(slot int) {
 		slices.Sort(r.cuts[slot])
-		r.cuts[slot] = slices.Compact(r.cuts[slot])
+		r.cuts[slot] = slices.Clone(slices.Compact(r.cuts[slot])) // there may have been many more
 	})
 	r.first = make([]int, len(r.cuts))
 	for slot, cuts := range r.cuts {

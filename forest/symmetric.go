@@ -3,6 +3,7 @@ package forest
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"unsafe"
 )
 
@@ -18,8 +19,8 @@ type symmetric struct {
 	trees []symmetricTree
 
 	ranks  *ranks
-	blocks []byteBlock // as many as words; nil where keys are compared
-	keys   []decision  // sixty-four for each word
+	blocks []byteBlock // of bytes, as many as words
+	nodes  []uint64    // of keys, sixty-four for each word: narrow nodes without children
 
 	payloads []uint32  // leaves; one of the lists is there
 	doubles  []float64 // where they are added to one sum
@@ -33,7 +34,7 @@ type symmetricTree struct {
 	shift  uint32
 }
 
-// A decision is 1 when the key in its slot is not below its own.
+// A decision is 1 when the key in its slot is not below its own. Those of a forest stand as the bits of its words do.
 type decision struct {
 	key  int64
 	slot int
@@ -42,25 +43,27 @@ type decision struct {
 // newSymmetric lays out a forest of symmetric trees, or returns nil when one is not. With bytes, it compares bytes
 // if it can.
 func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
-	if len(f.Trees) == 0 || p.keys() > narrowSlots {
-		return nil
-	}
 	s := &symmetric{trees: make([]symmetricTree, 0, len(f.Trees))}
 	var levels [symmetricDepth]decision
+	var leaves []int32
+	var all []decision
 	word, bit := 0, 0 // the first that is free
 	for i := range f.Trees {
-		leaves, depth, ok := p.symmetrical(f, i, &levels)
+		depth, ok := p.symmetrical(f, i, &levels, &leaves)
 		if !ok {
 			return nil
+		}
+		if i == 0 { // most trees are as large as the first
+			s.reserve(f, p, len(leaves)*len(f.Trees))
 		}
 		if bit+depth > 64 {
 			word, bit = word+1, 0
 		}
-		for len(s.keys) < 64*(word+1) {
-			s.keys = append(s.keys, decision{})
+		for len(all) < 64*(word+1) {
+			all = append(all, decision{})
 		}
 		for level, d := range levels[:depth] {
-			s.keys[64*word+bit+depth-1-level] = d
+			all[64*word+bit+depth-1-level] = d
 		}
 		s.trees = append(s.trees, symmetricTree{
 			leaves: uint32(len(s.payloads) + len(s.doubles)),
@@ -68,82 +71,107 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 		})
 		bit += depth
 		for _, node := range leaves {
-			if p.leaves == doubles && f.Outputs == 1 {
+			if s.doubles != nil {
 				s.doubles = append(s.doubles, f.weighed(i, node))
 			} else {
 				s.payloads = append(s.payloads, p.payload(f, i, node))
 			}
 		}
 	}
-	if bytes {
-		s.rank(f, p)
+	if bytes && s.rank(p, all) {
+		return s
 	}
-	if p.narrow {
-		for i := range s.keys {
-			s.keys[i].key <<= narrowShift
-		}
+	if !p.narrow {
+		return nil
+	}
+	s.nodes = make([]uint64, len(all))
+	for i, d := range all {
+		s.nodes[i] = narrowNode(uint32(int32(d.key-1)), d.slot, 0)
 	}
 	return s
 }
 
-// symmetrical returns the leaves of tree i from left to right, and how many levels its splits have, the decisions of
-// which are written to levels; ok is false when the splits of a level are not the same.
-func (p *program) symmetrical(f *Forest, i int, decisions *[symmetricDepth]decision) (leaves []int32, depth int, ok bool) {
-	t := &f.Trees[i]
-	if p.outcomes.walked[i] {
-		return nil, 0, false
-	}
-	for level := []int32{0}; ; depth++ {
-		if t.Nodes[level[0]].Feature != Leaf && depth == symmetricDepth {
-			return nil, 0, false
-		}
-		below := make([]int32, 0, 2*len(level))
-		for j, at := range level {
-			n := &t.Nodes[at]
-			if n.Feature == Leaf {
-				if len(below) > 0 {
-					return nil, 0, false
-				}
-				continue
-			}
-			if len(below) < 2*j {
-				return nil, 0, false
-			}
-			var d decision
-			d.key, d.slot = p.compare(f, n)
-			if j == 0 {
-				decisions[depth] = d
-			}
-			if d != decisions[depth] {
-				return nil, 0, false
-			}
-			left, right := n.children()
-			below = append(below, left, right)
-		}
-		if len(below) == 0 {
-			return level, depth, true
-		}
-		level = below
+// reserve makes room for leaves, no more than the forest has nodes.
+func (s *symmetric) reserve(f *Forest, p *program, leaves int) {
+	if leaves = min(leaves, f.nodes()); p.leaves == doubles && f.Outputs == 1 {
+		s.doubles = make([]float64, 0, leaves)
+	} else {
+		s.payloads = make([]uint32, 0, leaves)
 	}
 }
 
-// rank has the kernel compare bytes, if the thresholds fit.
-func (s *symmetric) rank(f *Forest, p *program) {
-	if s.ranks = newRanks(f, p); s.ranks == nil {
-		return
+// symmetrical finds the leaves of tree i, from left to right, and how many levels its splits have, whose decisions it
+// writes; ok is false when the splits of a level are not the same.
+func (p *program) symmetrical(f *Forest, i int, decisions *[symmetricDepth]decision, leaves *[]int32) (depth int, ok bool) {
+	nodes := f.Trees[i].Nodes
+	if p.outcomes.walked[i] {
+		return 0, false
 	}
-	s.blocks = make([]byteBlock, len(s.keys)/64)
+	level := append((*leaves)[:0], 0)
+	for ; nodes[level[0]].Feature != Leaf; depth++ {
+		if depth == symmetricDepth {
+			return 0, false
+		}
+		first := &nodes[level[0]]
+		decisions[depth].key, decisions[depth].slot = p.compare(f, first)
+		width := len(level)
+		level = slices.Grow(level, width)[:2*width]
+		for j := width - 1; j >= 0; j-- { // from behind, since two take the place of one
+			n := &nodes[level[j]]
+			if n.Feature == Leaf || !p.sameSplit(f, n, first) {
+				return 0, false
+			}
+			level[2*j], level[2*j+1] = n.children()
+		}
+	}
+	for _, at := range level {
+		if nodes[at].Feature != Leaf {
+			return 0, false
+		}
+	}
+	*leaves = level
+	return depth, true
+}
+
+// sameSplit reports whether two splits lead every row alike.
+func (p *program) sameSplit(f *Forest, a, b *Node) bool {
+	if a.Feature == b.Feature && a.Op == b.Op && a.Missing == b.Missing && a.DefaultLeft == b.DefaultLeft &&
+		a.Value == b.Value && a.Ref == b.Ref {
+		return true
+	}
+	keyA, slotA := p.compare(f, a)
+	keyB, slotB := p.compare(f, b)
+	return keyA == keyB && slotA == slotB
+}
+
+// rank has the kernel compare bytes. It reports false when the thresholds do not fit.
+func (s *symmetric) rank(p *program, all []decision) bool {
+	cuts := make([][]int64, p.keys())
+	for _, t := range s.trees {
+		for _, d := range t.of(all) {
+			cuts[d.slot] = append(cuts[d.slot], d.key)
+		}
+	}
+	if s.ranks = newRanks(p, cuts); s.ranks == nil {
+		return false
+	}
+	s.blocks = make([]byteBlock, len(all)/64)
 	for _, t := range s.trees {
 		b := &s.blocks[t.word]
-		for bit := t.shift; bit < t.shift+uint32(bits.Len32(t.mask)); bit++ {
-			d := &s.keys[64*t.word+bit]
+		for i, d := range t.of(all) {
+			bit := int(t.shift) + i
 			b.slot[bit], b.rank[bit] = s.ranks.of(d.key, d.slot)
 		}
 	}
-	s.keys = nil
+	return true
 }
 
-func (s *symmetric) words() int { return max(len(s.blocks), len(s.keys)/64) }
+// of returns the tree's own decisions, the last level's first.
+func (t *symmetricTree) of(all []decision) []decision {
+	return all[64*t.word+t.shift:][:bits.Len32(t.mask)]
+}
+
+func (s *symmetric) words() int { return max(len(s.blocks), len(s.nodes)/64) }
 
 // load makes all decisions for a row.
 func (s *symmetric) load(c *scratch) {
@@ -153,26 +181,26 @@ func (s *symmetric) load(c *scratch) {
 		return
 	}
 	for w := range c.words {
-		c.words[w] = decideKeys((*[64]decision)(s.keys[64*w:]), c.keys)
+		c.words[w] = decideKeys((*[64]uint64)(s.nodes[64*w:]), c.keys)
 	}
 }
 
 // decideKeys makes sixty-four decisions, eight in one piece.
-func decideKeys(all *[64]decision, keys []int64) (word uint64) {
+func decideKeys(nodes *[64]uint64, keys []int64) (word uint64) {
 	k := unsafe.Pointer(&keys[0])
 	for i := 0; i < 64; i += 8 {
-		d := (*[8]decision)(all[i:])
-		eight := d[0].bit(k) | d[1].bit(k)<<1 | d[2].bit(k)<<2 | d[3].bit(k)<<3 |
-			d[4].bit(k)<<4 | d[5].bit(k)<<5 | d[6].bit(k)<<6 | d[7].bit(k)<<7
+		n := (*[8]uint64)(nodes[i:])
+		eight := decide(n[0], k) | decide(n[1], k)<<1 | decide(n[2], k)<<2 | decide(n[3], k)<<3 |
+			decide(n[4], k)<<4 | decide(n[5], k)<<5 | decide(n[6], k)<<6 | decide(n[7], k)<<7
 		word |= eight << i
 	}
 	return word
 }
 
-// bit makes a decision. Its slot was checked when the forest was laid out.
-func (d *decision) bit(keys unsafe.Pointer) uint64 {
+// decide is narrowStep's comparison.
+func decide(node uint64, keys unsafe.Pointer) uint64 {
 	bit := uint64(0)
-	if *(*int64)(unsafe.Add(keys, d.slot*8)) >= d.key {
+	if int64(node) < *(*int64)(unsafe.Add(keys, uintptr(uint16(node))*8)) {
 		bit = 1
 	}
 	return bit

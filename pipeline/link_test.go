@@ -163,6 +163,9 @@ func TestLinksInDoubleGiveTheCLibrarysBits(t *testing.T) {
 		{Link{Kind: Identity}, -1.5, -1.5},
 		{Link{Kind: Logistic32}, nan, nan},
 		{Link{Kind: Softplus}, 0, math.Ln2},
+		{Link{Kind: ExpFmath}, 1, 2.718281828459045},
+		{Link{Kind: ExpFmath}, -746, 0},
+		{Link{Kind: ExpFmath}, inf, inf},
 		{Link{Kind: Hinge32}, nan, 0},
 		{Link{Kind: Hinge32}, math.SmallestNonzeroFloat32, 1},
 	} {
@@ -204,9 +207,31 @@ func TestLinksHaveNames(t *testing.T) {
 	if got := (Link{Kind: linkCount}).String(); got != fmt.Sprintf("Link(%d)", linkCount) {
 		t.Errorf("one that is none is %q", got)
 	}
-	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, SoftmaxFmath: true, Mirrored32: true, SoftmaxSum32: true, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
+	for kind, want := range map[LinkKind]bool{Logistic: true, Logistic32: true, Softmax32: true, Softmax: true, SoftmaxFmath: true, Mirrored32: true, SoftmaxSum32: true, Uncertainty: false, Probit32: false, Class: false, Identity: false, Exp32: false, Hinge32: false} {
 		if got := (Link{Kind: kind}).Probability(); got != want {
 			t.Errorf("%v: probability is %v", kind, got)
+		}
+	}
+}
+
+// CatBoost's own: three margins, of which the last is far off.
+func TestLinksOfPairsAndClasses(t *testing.T) {
+	for name, c := range map[string]struct {
+		link    Link
+		x, want []float64
+	}{
+		"a mean and a deviation":         {Link{Kind: Uncertainty}, []float64{-7, 0.5}, []float64{-7, 2.718281828459045}},
+		"classes":                        {Link{Kind: SoftmaxFmath}, []float64{1, 1, 1, 1}, []float64{0.25, 0.25, 0.25, 0.25}},
+		"a class that nothing is in":     {Link{Kind: SoftmaxFmath}, []float64{0, 0, math.Inf(-1)}, []float64{0.5, 0.5, 0}},
+		"one among four, kept from zero": {Link{Kind: SoftmaxFmath}, []float64{0, math.Inf(-1), -1e300, -1e300}, []float64{1, 2.2250738585072014e-308, 2.2250738585072014e-308, 2.2250738585072014e-308}},
+	} {
+		got := make([]float64, len(c.x))
+		c.link.apply(got, c.x, 1)
+		c.link.apply(c.x, c.x, 1)
+		for i := range got {
+			if !sameBits(got[i], c.want[i]) || !sameBits(c.x[i], c.want[i]) {
+				t.Errorf("%s: value %d is %v, in place %v, want %v", name, i, got[i], c.x[i], c.want[i])
+			}
 		}
 	}
 }

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // A BinaryFunc is a function of two numbers.
@@ -15,8 +14,6 @@ const (
 	Minus              // a - b
 	Times              // a · b
 	Over               // a / b
-	Larger             // the larger number, NaN when either is
-	Smaller            // the smaller number, NaN when either is
 	Below              // 1 when a < b, else 0
 	AtMost             // 1 when a <= b, else 0
 	Above              // 1 when a > b, else 0
@@ -24,7 +21,6 @@ const (
 	Same               // 1 when a == b, else 0
 	And                // 1 when neither is 0, else 0
 	Or                 // 1 when either is not 0, else 0
-	PowerOf            // a^b
 	binaryCount
 )
 
@@ -93,10 +89,6 @@ func (s *Binary) one64(a, b float64) float64 {
 		return float64(a * b)
 	case Over:
 		return a / b
-	case Larger:
-		return max(a, b)
-	case Smaller:
-		return min(a, b)
 	case Below:
 		return truth(a < b)
 	case AtMost:
@@ -109,14 +101,13 @@ func (s *Binary) one64(a, b float64) float64 {
 		return truth(a == b)
 	case And:
 		return truth(a != 0 && b != 0)
-	case Or:
-		return truth(a != 0 || b != 0)
 	default:
-		return math.Pow(a, b)
+		return truth(a != 0 || b != 0)
 	}
 }
 
-// A Choice takes, for each triple of slots, A where Where is not 0 and else B.
+// A Choice takes, for each triple of slots, A where Where is not 0 and else B; -0 becomes 0, since ONNX Runtime adds 0 to
+// what it takes.
 type Choice struct{ Where, A, B []int32 }
 
 // Name returns "Where".
@@ -138,11 +129,11 @@ func (s *Choice) Run(b *Block, at int) {
 	for i := range b.Len() {
 		row := b.Row(i)
 		for j, slot := range s.Where {
+			from := s.B[j]
 			if row[slot] != 0 {
-				row[at+j] = row[s.A[j]]
-			} else {
-				row[at+j] = row[s.B[j]]
+				from = s.A[j]
 			}
+			row[at+j] = row[from] + 0
 		}
 	}
 }

@@ -132,9 +132,7 @@ func (s *Product) Run(b *Block, at int) {
 			x[j] = float32(row[slot])
 		}
 		if s.packed {
-			clear(y)
-			copy(y, s.bias)
-			mlas.Packed(y, x, s.weights)
+			mlas.Packed(y, x, s.weights, s.bias)
 		} else {
 			mlas.Rows(y, x, s.weights)
 			for j, v := range s.bias {

@@ -18,8 +18,8 @@ const (
 	Sum          ReduceFunc = iota // of numbers side by side, in ONNX Runtime's order
 	Add                            // the sum from the first to the last
 	Multiply                       // from the first to the last
-	Largest                        // NaN when one is
-	Least                          // NaN when one is
+	Largest                        // the largest number
+	Least                          // the least number
 	FirstLargest                   // the place of the first largest number
 	FirstLeast                     // the place of the first least number
 	reduceCount

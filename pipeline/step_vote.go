@@ -116,35 +116,32 @@ func (s *Vote) two(x []float64) {
 			b = s.plus(s.Base[1], a)
 			a = -b
 		} else {
-			a, b = s.plus(a, s.Base[0]), s.plus(b, s.Base[1])
-			second = true // both are scores
-			x[1] = 0
+			a = s.plus(a, s.Base[0])
 		}
 	case 1:
 		a = s.plus(a, s.Base[0])
 	}
-	if second {
-		x[0], x[1] = 0, b
-		if first {
-			x[0] = a
-		}
-		Link{Kind: s.Link}.apply(x, x, 1)
+	if !second && len(s.Base) < 2 {
+		s.single(x, a)
 		return
 	}
-	s.single(x, a)
+	x[0], x[1] = 0, 0 // what nobody has voted for
+	if first {
+		x[0] = a
+	}
+	if second {
+		x[1] = b
+	}
+	Link{Kind: s.Link}.apply(x, x, 1)
 }
 
 // single makes two scores of the one that there is.
 func (s *Vote) single(x []float64, a float64) {
 	switch {
-	case s.Link == Probit32:
-		x[0], x[1] = Link{Kind: Probit32}.one(a), math.NaN() // which ONNX Runtime leaves undefined
-	case s.OneClass && s.Positive:
-		x[0], x[1] = s.plus(1, -a), a
-	case !s.OneClass && len(s.Base) == 1:
-		x[0], x[1] = a, math.NaN()
 	case s.Link == Mirrored32:
 		x[0], x[1] = Link{Kind: Mirrored32}.one(-a), Link{Kind: Mirrored32}.one(a)
+	case s.OneClass && s.Positive:
+		x[0], x[1] = s.plus(1, -a), a
 	default:
 		x[0], x[1] = -a, a
 	}

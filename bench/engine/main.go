@@ -1,4 +1,5 @@
-// Command engine is the engine contest: besra beside XGBoost's C API and its Python, on one thread.
+// Command engine is the engine contest: besra beside the libraries that train models, XGBoost, LightGBM, CatBoost
+// and ONNX Runtime, on one thread.
 //
 // 2,000 distinct rows are cycled, since one row replayed lets branch predictors learn its path. Every round
 // times every contestant in turn, so that what disturbs the machine disturbs all of them; figures are
@@ -11,36 +12,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/besra-ml/besra/bench/internal/report"
 )
-
-// A model is a model file with its rows and XGBoost's own margins, as train.py wrote them.
-type model struct {
-	Name     string `json:"name"`
-	What     string `json:"what"`
-	Features int    `json:"features"`
-	Exact    int    `json:"exact"` // rows whose bits all contestants agree in
-
-	target *report.Target // of one row a call, times faster than the C API
-	large  bool           // left out of a short run
-}
-
-func (m model) path(dir, ext string) string { return filepath.Join(dir, "models", m.Name+"."+ext) }
-
-func models() []model {
-	return []model{
-		{Name: "A", What: "100 trees, depth 6", Features: 30, target: &report.Target{Value: 10}},
-		{Name: "B", What: "500 trees, depth 6", Features: 30, target: &report.Target{Value: 8}},
-		{Name: "C", What: "1000 trees, depth 8", Features: 30, target: &report.Target{Value: 6}},
-		{Name: "X", What: "94 random trees, depth 6: 12 thousand nodes", Features: 64, large: true},
-		{Name: "Y", What: "1000 random trees, depth 8: 0.5 million nodes", Features: 128, large: true},
-		{Name: "Z", What: "2000 random trees, depth 10: 4 million nodes", Features: 1000, large: true},
-	}
-}
 
 // A contest is one row of the results.
 type contest struct {
@@ -55,23 +32,27 @@ type contest struct {
 	// How many times faster besra is: the median of the rounds' ratios.
 	Faster map[string]float64 `json:"faster"`
 	Target *report.Target     `json:"target,omitempty"`
+	rival  string             // that the target is about
 }
+
+// besraLibrary is the contestant that the others are compared with.
+const besraLibrary = "besra"
 
 type results struct {
-	Machine  report.Machine `json:"machine"`
-	Short    bool           `json:"short"`
-	Models   []model        `json:"models"`
-	Contests []contest      `json:"contests"`
+	Machine   report.Machine `json:"machine"`
+	Short     bool           `json:"short"`
+	Libraries []table        `json:"libraries"`
 }
 
-// The contestants, in the order in which a round takes them.
-const (
-	besraLibrary = "besra"
-	capi         = "capi"
-	python       = "python"
-)
+// A table has the contests with one library.
+type table struct {
+	Library  string    `json:"library"`
+	Models   []model   `json:"models"`
+	Contests []contest `json:"contests"`
+	Opened   []opened  `json:"opened"`
 
-var names = []string{besraLibrary, capi, python}
+	rivals []rival
+}
 
 type options struct {
 	cache  string
@@ -88,9 +69,14 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds (default 15; short: 5)")
 	flag.DurationVar(&o.slice, "slice", 0, "`time` that a contestant runs for in a round (default 200ms; short: 50ms)")
 	flag.StringVar(&o.only, "only", "", "only the models whose names are in this `list`, such as AB")
+	file := flag.String("open", "", "open this `file` once and tell what it took; a contest does so itself")
 	asJSON := flag.Bool("json", false, "write JSON instead of tables")
 	check := flag.Bool("check", false, "exit 3 when a target is missed")
 	flag.Parse()
+	if *file != "" {
+		openOnce(*file)
+		return
+	}
 	r, err := run(o)
 	report.Exit("engine", r, err, *asJSON, *check)
 }
@@ -111,83 +97,91 @@ func run(o options) (results, error) {
 	}
 	runtime.LockOSThread()
 	r := results{Machine: report.ThisMachine(), Short: o.short}
-	for _, m := range models() {
-		if m.large && o.short || !o.wants(m) {
-			continue
+	for _, l := range libraries() {
+		t := table{Library: l.name, rivals: l.rivals}
+		for _, m := range l.models {
+			if m.large && o.short || !o.wants(m) {
+				continue
+			}
+			fmt.Fprintf(os.Stderr, "engine: %s, %s\n", m.Name, m.What)
+			contests, err := o.contests(&l, &m)
+			if err != nil {
+				return r, fmt.Errorf("model %s: %w", m.Name, err)
+			}
+			file, err := openOften(m, l.path(o.cache, m, l.model), o.short)
+			if err != nil {
+				return r, fmt.Errorf("model %s: %w", m.Name, err)
+			}
+			t.Models = append(t.Models, m)
+			t.Contests = append(t.Contests, contests...)
+			t.Opened = append(t.Opened, file)
 		}
-		fmt.Fprintf(os.Stderr, "engine: %s, %s\n", m.Name, m.What)
-		contests, err := o.contests(&m)
-		if err != nil {
-			return r, fmt.Errorf("model %s: %w", m.Name, err)
+		if len(t.Models) > 0 {
+			r.Libraries = append(r.Libraries, t)
 		}
-		r.Models = append(r.Models, m)
-		r.Contests = append(r.Contests, contests...)
 	}
 	return r, nil
 }
 
-func (o options) wants(m model) bool {
-	for _, name := range o.only {
-		if string(name) == m.Name {
-			return true
-		}
-	}
-	return o.only == ""
-}
+func (o options) wants(m model) bool { return o.only == "" || strings.Contains(o.only, m.Name) }
 
 // contests lets all contestants predict with model m.
-func (o options) contests(m *model) (contests []contest, err error) {
+func (o options) contests(l *library, m *model) (contests []contest, err error) {
 	all := map[string]contestant{}
 	defer func() {
 		for _, c := range all {
 			err = errors.Join(err, c.close())
 		}
 	}()
-	for _, name := range names {
-		if all[name], err = o.open(name, *m); err != nil {
-			delete(all, name)
-			return nil, err
-		}
-	}
-	if m.Exact, err = compare(all, *m, m.path(o.cache, "margins")); err != nil {
+	if all[besraLibrary], err = openOurs(l, *m, o.cache); err != nil {
+		delete(all, besraLibrary)
 		return nil, err
 	}
-	for _, c := range []contest{
-		{Output: margin, Rows: 1, Target: m.target},
-		{Output: value, Rows: 1, Target: m.target},
-		{Output: value, Rows: 1000},
-	} {
-		c.Model = m.Name
-		if err := c.run(all, o); err != nil {
+	names := []string{besraLibrary}
+	for _, r := range l.rivals {
+		if all[r.name], err = openTheirs(l, *m, o.cache, r); err != nil {
+			delete(all, r.name)
 			return nil, err
 		}
-		contests = append(contests, c)
+		names = append(names, r.name)
+	}
+	if m.Exact, err = compare(all, l, *m, o.cache); err != nil {
+		return nil, err
+	}
+	if l.margins {
+		contests = append(contests, contest{Output: margin, Rows: 1, Target: m.target})
+	}
+	contests = append(contests, contest{Output: value, Rows: 1, Target: m.target})
+	if l.together > 0 {
+		contests = append(contests, contest{Output: value, Rows: l.together})
+	}
+	for i := range contests {
+		contests[i].Model = m.Name
+		contests[i].rival = names[1]
+		if err := contests[i].run(all, names, o); err != nil {
+			return nil, err
+		}
 	}
 	return contests, nil
 }
 
-func (o options) open(name string, m model) (contestant, error) {
-	switch name {
-	case capi:
-		return openTheirs(m, o.cache, filepath.Join(o.cache, "capi"))
-	case python:
-		return openTheirs(m, o.cache, filepath.Join(o.cache, "venv/bin/python"), "xgboost/inplace.py")
-	}
-	return openOurs(m, o.cache)
-}
-
 // compare returns the number of rows, all contestants' bits being the same; it is an error if they are not.
-// Large models, which take XGBoost a minute one row a call, are compared so for their margins only.
-func compare(all map[string]contestant, m model, margins string) (int, error) {
-	raw, err := os.ReadFile(margins)
-	if err != nil {
-		return 0, err
+// Large models, which take XGBoost a minute one row a call, are compared so for one output only.
+func compare(all map[string]contestant, l *library, m model, cache string) (int, error) {
+	rows, names := 0, []string{besraLibrary}
+	for _, r := range l.rivals {
+		if !r.rounded {
+			names = append(names, r.name)
+		}
 	}
-	trained := floats(raw)
-	for _, output := range []string{margin, value} {
-		var want []uint32
-		for _, n := range []int{1, 1000} {
-			if m.large && output == value && n == 1 {
+	outputs := []string{value}
+	if l.margins {
+		outputs = []string{margin, value}
+	}
+	for _, output := range outputs {
+		var want []uint64
+		for _, n := range []int{1, max(1, l.together)} {
+			if m.large && output != outputs[0] && n == 1 {
 				continue
 			}
 			for _, name := range names {
@@ -203,16 +197,21 @@ func compare(all map[string]contestant, m model, margins string) (int, error) {
 				}
 			}
 		}
-		if output == margin {
-			if err := same(bitsOf(trained), want); err != nil {
+		rows = len(want)
+		if l.trained && output == margin {
+			raw, err := os.ReadFile(l.path(cache, m, "margins"))
+			if err != nil {
+				return 0, err
+			}
+			if err := same(bitsOf(floats(raw)), want); err != nil {
 				return 0, fmt.Errorf("margins of the training run: %w", err)
 			}
 		}
 	}
-	return len(trained), nil
+	return rows, nil
 }
 
-func same(got, want []uint32) error {
+func same(got, want []uint64) error {
 	if len(got) != len(want) {
 		return fmt.Errorf("%d results instead of %d", len(got), len(want))
 	}
@@ -233,7 +232,7 @@ func same(got, want []uint32) error {
 }
 
 // run times the contestants in turn, round by round.
-func (c *contest) run(all map[string]contestant, o options) error {
+func (c *contest) run(all map[string]contestant, names []string, o options) error {
 	c.Rounds, c.Median, c.Faster = map[string][]float64{}, map[string]float64{}, map[string]float64{}
 	calls := map[string]int{}
 	for _, name := range names {
@@ -276,9 +275,16 @@ func calibrate(c contestant, output string, n int, slice time.Duration) (int, er
 }
 
 func (r results) Missed() bool {
-	for _, c := range r.Contests {
-		if c.Target != nil && !c.Target.Met(c.Faster[capi]) {
-			return true
+	for _, t := range r.Libraries {
+		for _, c := range t.Contests {
+			if c.Target != nil && !c.Target.Met(c.Faster[c.rival]) {
+				return true
+			}
+		}
+		for _, f := range t.Opened {
+			if f.Target != nil && (!f.Target.Met(f.Millis) || !f.Bound.Met(f.Times)) {
+				return true
+			}
 		}
 	}
 	return false

@@ -12,7 +12,7 @@ import lightgbm
 import numpy as np
 import skl2onnx
 from payments import payments
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 
 ROWS = 2000
 
@@ -42,7 +42,7 @@ def catboost_trees(directory: str, name: str, x: np.ndarray, y: np.ndarray, tree
     x[:ROWS].tofile(f"{directory}/{name}.rows")
 
 
-def forest(directory: str, name: str, model, x: np.ndarray, y: np.ndarray) -> None:
+def scikit(directory: str, name: str, model, x: np.ndarray, y: np.ndarray) -> None:
     model.fit(x, y)
     kind = skl2onnx.common.data_types.FloatTensorType([None, x.shape[1]])
     options = {id(model): {"zipmap": False}} if hasattr(model, "classes_") else None
@@ -50,9 +50,6 @@ def forest(directory: str, name: str, model, x: np.ndarray, y: np.ndarray) -> No
     with open(f"{directory}/{name}.onnx", "wb") as f:
         f.write(graph.SerializeToString())
     x[:ROWS].tofile(f"{directory}/{name}.rows")
-    nodes = [t.tree_.node_count for t in model.estimators_]
-    depths = [t.tree_.max_depth for t in model.estimators_]
-    print(f"{name}: {np.mean(nodes):.0f} nodes a tree, depth {np.mean(depths):.1f}", file=sys.stderr)
 
 
 def main(directory: str) -> None:
@@ -62,8 +59,11 @@ def main(directory: str) -> None:
     narrow = x.astype(np.float32)
     catboost_trees(directory, "K", narrow, y, 500, 6)
     full = np.nan_to_num(narrow[:20_000])
-    forest(directory, "F", RandomForestClassifier(100, n_jobs=1, random_state=7), full, y[:20_000])
-    forest(directory, "R", RandomForestRegressor(100, n_jobs=1, random_state=7), full, full[:, 0] * y[:20_000] + full[:, 1])
+    scikit(directory, "F", RandomForestClassifier(100, n_jobs=1, random_state=7), full, y[:20_000])
+    boosted = HistGradientBoostingClassifier(max_iter=500, max_leaf_nodes=64, max_depth=6, early_stopping=False, random_state=7)
+    scikit(directory, "H", boosted, full, y[:20_000])
+    half = full[:10_000]
+    scikit(directory, "R", RandomForestRegressor(100, n_jobs=1, random_state=7), half, half[:, 0] * y[:10_000] + half[:, 1])
 
 
 if __name__ == "__main__":

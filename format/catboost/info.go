@@ -3,8 +3,8 @@ package catboost
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/besra-ml/besra/internal/jsonscan"
 )
@@ -19,7 +19,7 @@ type info struct {
 	count    int      // how many classes there are, where users said so
 	ordinals []int    // of each class that training met, which one it is
 
-	divisions map[int64]bool // into how many classes CTRs divided targets
+	divided bool // CTRs of one kind divide targets in several ways
 }
 
 // read reads the words of a .cbm file.
@@ -80,11 +80,11 @@ func whole(text string, read func(*jsonscan.Scanner) error) error {
 	return s.End()
 }
 
-// version finds the release in what the build wrote about itself. Some only know their commit.
+// version finds the release in what the build wrote about itself, as "Branch: tags/v1.2.10". Some know their commit alone.
 func (n *info) version(text string) {
-	if m := regexp.MustCompile(`tags/v(\d+(\.\d+)*)\s`).FindStringSubmatch(text); m != nil {
-		n.trainer = m[1]
-	}
+	_, release, _ := strings.Cut(text, "tags/v")
+	end := strings.IndexFunc(release, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	n.trainer = release[:max(0, end)]
 }
 
 func (n *info) params(s *jsonscan.Scanner) error {
@@ -93,7 +93,7 @@ func (n *info) params(s *jsonscan.Scanner) error {
 		case "loss_function":
 			return in("loss_function", n.lossFunction(s))
 		case "cat_feature_params":
-			return in("cat_feature_params", n.targetBorders(s))
+			return in("cat_feature_params", n.ctrs(s))
 		case "data_processing_options":
 			return in("data_processing_options", s.Object(func(key []byte) error {
 				if string(key) != "class_names" || n.classes != nil {
@@ -106,30 +106,43 @@ func (n *info) params(s *jsonscan.Scanner) error {
 	})
 }
 
-// targetBorders looks for the divisions of targets in descriptions of CTRs.
-func (n *info) targetBorders(s *jsonscan.Scanner) error {
+// ctrs takes descriptions of CTRs: lists of them, by what they are for.
+func (n *info) ctrs(s *jsonscan.Scanner) error {
 	switch s.Peek() {
-	case '[':
-		return s.Array(func() error { return n.targetBorders(s) })
 	case '{':
+		return s.Object(func([]byte) error { return n.ctrs(s) })
+	case '[':
 	default:
 		return s.Skip()
 	}
-	return s.Object(func(key []byte) error {
-		if string(key) != "target_binarization" {
-			return n.targetBorders(s)
+	borders := map[string]int64{} // of targets, by kind
+	return s.Array(func() error {
+		if s.Peek() != '{' {
+			return s.Skip()
 		}
-		return s.Object(func(key []byte) error {
-			if string(key) != "border_count" {
+		kind, count := "", int64(0)
+		err := s.Object(func(key []byte) (err error) {
+			switch string(key) {
+			case "ctr_type":
+				kind, err = s.Text()
+			case "target_binarization":
+				return s.Object(func(key []byte) (err error) {
+					if string(key) != "border_count" {
+						return s.Skip()
+					}
+					count, err = s.Integer()
+					return err
+				})
+			default:
 				return s.Skip()
 			}
-			count, err := s.Integer()
-			if n.divisions == nil {
-				n.divisions = map[int64]bool{}
-			}
-			n.divisions[count] = true
-			return in("border_count", err)
+			return err
 		})
+		if before, ok := borders[kind]; ok && before != count {
+			n.divided = true
+		}
+		borders[kind] = count
+		return err
 	})
 }
 
@@ -172,19 +185,26 @@ func (n *info) classParams(s *jsonscan.Scanner) error {
 	})
 }
 
-// classNames takes names of classes: texts, or numbers, which are named as they are written.
+// classNames takes names of classes: texts; or numbers and truth values, which are named as Python writes them.
 func (n *info) classNames(s *jsonscan.Scanner) error {
 	if s.Peek() == 'n' { // null: there are none
 		return s.Skip()
 	}
 	return s.Array(func() error {
-		if s.Peek() == '"' {
-			name, err := s.Text()
-			n.classes = append(n.classes, name)
-			return err
+		name, err := "", error(nil)
+		switch s.Peek() {
+		case '"':
+			name, err = s.Text()
+		case 't':
+			name, err = "True", s.Skip()
+		case 'f':
+			name, err = "False", s.Skip()
+		default:
+			var x float64
+			x, err = s.Float()
+			name = strconv.FormatFloat(x, 'f', -1, 64)
 		}
-		x, err := s.Float()
-		n.classes = append(n.classes, strconv.FormatFloat(x, 'f', -1, 64))
+		n.classes = append(n.classes, name)
 		return err
 	})
 }

@@ -50,10 +50,12 @@ func (h *header) field(key string) *field {
 	return nil
 }
 
-// The lines that end a header.
+// What begins the lines that end a header, and these lines behind others.
 var (
-	treeMark = []byte("Tree=")
-	endMark  = []byte("end of trees")
+	nextTree   = []byte("\nTree=")
+	endOfTrees = []byte("\nend of trees")
+	treeMark   = nextTree[1:]
+	endMark    = endOfTrees[1:]
 )
 
 // readHeader takes all lines before the trees.

@@ -7,7 +7,7 @@ import (
 )
 
 // linearLeaves makes the leaves of a linear tree lines: each is a constant, and coefficients for some features.
-func (t *treeText) linearLeaves(leaves []forest.Node) error {
+func (t *treeReader) linearLeaves(leaves []forest.Node) error {
 	if !t.fields[isLinear].there() {
 		return nil
 	}
@@ -33,8 +33,8 @@ func (t *treeText) linearLeaves(leaves []forest.Node) error {
 			counts.fail("value %d is %d, but leaf_coeff has no more than %d numbers for it", i, n, len(coefficients))
 			break
 		}
-		leaves[i].Ref = int32(len(t.Lines))
-		t.Lines = append(t.Lines, forest.Line{
+		leaves[i].Ref = int32(len(t.tree.lines))
+		t.tree.lines = append(t.tree.lines, forest.Line{
 			Constant: constants.finite(), Coefficients: coefficients[:n:n], Features: features[:n:n],
 		})
 		coefficients, features = coefficients[n:], features[n:]
@@ -50,7 +50,7 @@ func (t *treeText) linearLeaves(leaves []forest.Node) error {
 }
 
 // coefficients reads the coefficients of all leaves, and the features that they are for.
-func (t *treeText) coefficients(coefficients []float64, features []int32) error {
+func (t *treeReader) coefficients(coefficients []float64, features []int32) error {
 	if len(coefficients) == 0 {
 		f := t.fields[leafFeatures]
 		src := f.values(keyNames[leafFeatures], 0)
@@ -70,7 +70,7 @@ func (t *treeText) coefficients(coefficients []float64, features []int32) error 
 		return err
 	}
 	for i := range features {
-		features[i] = int32(src.int(0, int64(t.Features-1)))
+		features[i] = int32(src.int(0, int64(t.columns-1)))
 	}
 	return src.close()
 }

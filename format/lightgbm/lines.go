@@ -192,6 +192,9 @@ func (v *values) float() float64 {
 // oddFloat reads what is no number of JSON: infinities, .5, +1, and what is none at all.
 func (v *values) oddFloat(word []byte) float64 {
 	x, err := strconv.ParseFloat(string(word), 64)
+	if string(word) == "-nan" { // as LightGBM may write it
+		x, err = math.NaN(), nil
+	}
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
 		v.fail("value %d is %.40q, which is no number", v.i-1, word)

@@ -44,7 +44,7 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"classes that differ", "binary sigmoid:0.5", "multiclass num_class:3", "multiclass for 3 classes, but num_class is 1"},
 		{"an average with a value", "label_index=0\n", "label_index=0\naverage_output=1\n", "line 6: average_output: it has a value"},
 		{"another tree", "Tree=1\n", "Tree=7\n", `want tree 1, found "Tree=7"`},
-		{"no leaves", "num_leaves=3\n", "", "tree 0: line 31: there is no num_leaves"},
+		{"no leaves", "num_leaves=3\n", "", "tree 0: line 13: there is no num_leaves"},
 		{"too many leaves", "num_leaves=3", "num_leaves=1000000000", "tree 0: line 14: num_leaves: \"1000000000\" is not an integer from 1"},
 		{"a leaf more", "num_leaves=3", "num_leaves=4", "tree 0: line 22: leaf_value: there are 3 values, not 4"},
 		{"a leaf less", "num_leaves=3", "num_leaves=2", "tree 0: line 22: leaf_value: there are more than 2 values"},
@@ -61,6 +61,7 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"a threshold that is NaN", "threshold=1.5 0", "threshold=nan 0", "tree 0: line 18: threshold: value 0 is NaN"},
 		{"a threshold that is a word", "threshold=1.5 0", "threshold=1.5.2 0", `threshold: value 0 is "1.5.2", which is no number`},
 		{"a leaf that is NaN", "leaf_value=0.25", "leaf_value=NaN", "leaf_value: value 0 is NaN"},
+		{"a leaf that is NaN as C writes it", "leaf_value=0.25", "leaf_value=-nan", "leaf_value: value 0 is NaN"},
 		{"an infinite leaf", "leaf_value=0.25", "leaf_value=1e999", "leaf_value: value 0 is +Inf"},
 		{"a rule that is none", "decision_type=10 1", "decision_type=12 1", "line 19: decision_type: value 0 is 12, which is not from 0 to 11"},
 		{"weights of fewer leaves", "leaf_weight=1 1 1", "leaf_weight=1 1", "tree 0: line 23: leaf_weight: there are 2 values, not 3"},
@@ -73,14 +74,15 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"words of nobody", "cat_threshold=5", "cat_threshold=5 6", "line 28: cat_boundaries: the last is 1, but cat_threshold has 2 words"},
 		{"a word of 33 bits", "cat_threshold=5", "cat_threshold=4294967296", "cat_threshold: value 0 is 4294967296, which is not from 0 to 4294967295"},
 		{"a tree that is half linear", "is_linear=1", "is_linear=2", `tree 1: line 49: is_linear: "2" is not an integer from 0 to 1`},
-		{"a linear tree without constants", "leaf_const=0.5 1\n", "", "tree 1: line 54: there is no leaf_const"},
+		{"a linear tree without constants", "leaf_const=0.5 1\n", "", "tree 1: line 34: there is no leaf_const"},
 		{"features of nobody", "num_features=2 0", "num_features=1 0", "tree 1: line 51: num_features: they add up to 1, but leaf_coeff has 2 numbers"},
 		{"features that are missing", "num_features=2 0", "num_features=2 1", "num_features: value 1 is 1, but leaf_coeff has no more than 0 numbers for it"},
 		{"a coefficient of no feature", "leaf_features=0 2", "leaf_features=0 3", "leaf_features: value 1 is 3, which is not from 0 to 2"},
 		{"an infinite coefficient", "leaf_coeff=0.5", "leaf_coeff=inf", "leaf_coeff: value 0 is +Inf"},
 		{"a key of a tree twice", "shrinkage=1\n", "shrinkage=1\nnum_cat=1\n", "tree 0: line 32: num_cat stands in line 15 already"},
 		{"a line without a key", "shrinkage=1\n", "shrinkage=1\n!\n", `tree 0: line 32: "!" is no key and value`},
-		{"no end of trees", "end of trees\n\n", "", `want tree 3, found "feature_importances:"`},
+		{"a tree that goes on behind an empty line", "shrinkage=1\n", "shrinkage=1\n\nnum_cat=1\n", `tree 0: line 33: "num_cat=1" behind an empty line`},
+		{"no end of trees", "end of trees\n\n", "", `line 86: the file ends early: no "end of trees"`},
 		{"parameters without end", "end of parameters\n", "", `line 87: the file ends early: no "end of parameters" for line 82`},
 		{"something else", "\npandas", "\nmore\n\npandas", `line 88: "more" is no part of a model`},
 	} {
@@ -97,13 +99,13 @@ func TestSizesThatLie(t *testing.T) {
 	sizes := regexp.MustCompile("tree_sizes=(.*)").FindStringSubmatch(whole)[1]
 	one := strings.Fields(sizes)
 	for _, c := range []struct{ sizes, want string }{
-		{strings.Join(one[:2], " "), "line 11: tree_sizes: 2 sizes, but there are more trees"},
-		{sizes + " 1", "line 11: tree_sizes: 4 sizes for 3 trees"},
+		{strings.Join(one[:2], " "), "line 11: tree_sizes: there are 2 sizes for 3 trees"},
+		{sizes + " 1", "line 11: tree_sizes: there are 4 sizes for 3 trees"},
 		{one[1] + " " + one[0] + " " + one[2], "line 11: tree_sizes: tree 0 has " + one[0] + " bytes, not " + one[1]},
 		{"1099511627776 " + one[1] + " " + one[2], "tree_sizes: value 0 is 1099511627776, which is not from 0"},
 		{"-1 " + one[1] + " " + one[2], "tree_sizes: value 0 is -1, which is not from 0"},
 		{"x " + one[1] + " " + one[2], `tree_sizes: value 0 is "x", which is no integer`},
-		{"", "tree_sizes: 0 sizes, but there are more trees"},
+		{"", "tree_sizes: there are 0 sizes for 3 trees"},
 	} {
 		err := read([]byte(strings.Replace(whole, sizes, c.sizes, 1)))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -45,103 +45,65 @@ var keyNames = [keyCount]string{
 	"cat_boundaries", "cat_threshold", "is_linear", "leaf_const", "num_features", "leaf_features", "leaf_coeff", "shrinkage",
 }
 
-// A treeText is a tree as it lies in the file: the field of every key.
-type treeText struct {
-	*reader
-	fields [keyCount]field
-	met    []bool  // nodes that are somebody's child
-	stack  []int32 // nodes to look at
+// A tree is what a file says of one: splits first, then leaves; and the category sets and lines that they refer to.
+type tree struct {
+	nodes []forest.Node
+	sets  []forest.Set
+	lines []forest.Line
+}
 
+// A treeReader reads one tree after the other.
+type treeReader struct {
+	lines
+	tree
+	columns int // of the model
+	first   int // line of the tree
+	fields  [keyCount]field
+
+	met     []bool  // nodes that are somebody's child
+	stack   []int32 // nodes to look at
 	scanner strictjson.Scanner
 }
 
-// readTrees takes all trees, up to the line that ends them.
-func (r *reader) readTrees() error {
-	r.Features, r.Outputs = r.head.columns, r.head.outputs
-	sizes := r.head.sizes
-	n := sizes.count()
-	list := sizes.values("tree_sizes", n)
-	const least = 40 // bytes of a tree
-	r.Trees = make([]forest.Tree, 0, min(n, len(r.data)/least+1))
-	t := treeText{reader: r}
-	for {
-		start := r.lines
-		line, ok := r.next()
-		switch {
-		case !ok && sizes.there():
-			return fmt.Errorf("line %d: %w: %d trees of %d, and no %q", r.number, errShort, len(r.Trees), n, endMark)
-		case !ok:
-			return fmt.Errorf("line %d: %w: no %q", r.number, errShort, endMark)
-		case bytes.Equal(line, endMark):
-			if len(r.Trees) < n {
-				return sizes.in("tree_sizes", fmt.Errorf("%d sizes for %d trees", n, len(r.Trees)))
-			}
-			return list.close()
-		}
-		i := len(r.Trees)
-		if string(line) != fmt.Sprintf("%s%d", treeMark, i) {
-			return fmt.Errorf("line %d: want tree %d, found %.40q", r.number, i, line)
-		}
-		if sizes.there() && i == n {
-			return sizes.in("tree_sizes", fmt.Errorf("%d sizes, but there are more trees", n))
-		}
-		tree, err := t.read()
-		if err != nil {
-			return fmt.Errorf("tree %d: %w", i, err)
-		}
-		tree.Output = i % r.Outputs
-		r.Trees = append(r.Trees, tree)
-		if !sizes.there() {
-			r.skipEmpty()
-			continue
-		}
-		size := list.int(0, math.MaxInt32)
-		if list.err != nil {
-			return list.close()
-		}
-		if err := r.checkSize(start, size); err != nil {
-			return sizes.in("tree_sizes", fmt.Errorf("tree %d %w", i, err))
-		}
+// read takes a tree apart: its number, lines up to an empty one, nothing behind it.
+func (t *treeReader) read(text lines) (tree, error) {
+	t.lines, t.tree, t.fields = text, tree{}, [keyCount]field{}
+	t.next() // its number
+	t.first = t.number
+	if err := t.readFields(); err != nil {
+		return tree{}, err
 	}
+	var err error
+	t.nodes, err = t.readNodes()
+	return t.tree, err
 }
 
-// checkSize passes over the empty lines behind a tree, and wants it to have taken size bytes, with or without carriage
-// returns.
-func (r *reader) checkSize(start lines, size int64) error {
-	r.skipEmpty()
-	took := int64(r.pos - start.pos)
-	if plain := took - int64(r.returns-start.returns); took != size && plain != size {
-		return fmt.Errorf("has %d bytes, not %d", plain, size)
-	}
-	return nil
-}
-
-// read takes the lines of a tree, up to an empty one.
-func (t *treeText) read() (forest.Tree, error) {
-	t.fields = [keyCount]field{}
+func (t *treeReader) readFields() error {
 	for {
 		line, ok := t.next()
 		if !ok {
-			return forest.Tree{}, fmt.Errorf("line %d: %w", t.number, errShort)
+			return fmt.Errorf("line %d: no empty line follows", t.number)
 		}
 		if len(line) == 0 {
 			break
 		}
 		name, value, ok := bytes.Cut(line, []byte("="))
 		if !ok {
-			return forest.Tree{}, fmt.Errorf("line %d: %.40q is no key and value", t.number, line)
+			return fmt.Errorf("line %d: %.40q is no key and value", t.number, line)
 		}
 		k := keyOf(name)
 		if k == keyCount {
 			continue // nothing that predicting needs
 		}
 		if f := t.fields[k]; f.there() {
-			return forest.Tree{}, f.twice(keyNames[k], t.number)
+			return f.twice(keyNames[k], t.number)
 		}
 		t.fields[k] = field{value, t.number}
 	}
-	nodes, err := t.nodes()
-	return forest.Tree{Nodes: nodes, Weight: 1}, err
+	if line, ok := t.solid(); ok {
+		return fmt.Errorf("line %d: %.40q behind an empty line", t.number, line)
+	}
+	return nil
 }
 
 func keyOf(name []byte) key {
@@ -154,16 +116,16 @@ func keyOf(name []byte) key {
 }
 
 // need returns the field of a key that must be there.
-func (t *treeText) need(k key) (field, error) {
+func (t *treeReader) need(k key) (field, error) {
 	f := t.fields[k]
 	if !f.there() {
-		return f, fmt.Errorf("line %d: there is no %s", t.number, keyNames[k])
+		return f, fmt.Errorf("line %d: there is no %s", t.first, keyNames[k])
 	}
 	return f, nil
 }
 
 // whole returns the integer of a key, from least to most.
-func (t *treeText) whole(k key, least, most int) (int, error) {
+func (t *treeReader) whole(k key, least, most int) (int, error) {
 	f, err := t.need(k)
 	if err != nil {
 		return 0, err
@@ -173,7 +135,7 @@ func (t *treeText) whole(k key, least, most int) (int, error) {
 
 // list begins to read the n values of a key. They take room for themselves and what is between them, so that n is known
 // to be within the file.
-func (t *treeText) list(k key, n int) (values, error) {
+func (t *treeReader) list(k key, n int) (values, error) {
 	f, err := t.need(k)
 	if err != nil {
 		return values{}, err
@@ -186,8 +148,8 @@ func (t *treeText) list(k key, n int) (values, error) {
 	return v, nil
 }
 
-// nodes makes the nodes of a tree: first its splits, then its leaves.
-func (t *treeText) nodes() ([]forest.Node, error) {
+// readNodes makes the nodes of a tree: first its splits, then its leaves.
+func (t *treeReader) readNodes() ([]forest.Node, error) {
 	leaves, err := t.whole(numLeaves, 1, forest.MaxNodes/2)
 	if err != nil {
 		return nil, err
@@ -224,7 +186,7 @@ func (t *treeText) nodes() ([]forest.Node, error) {
 }
 
 // checkLengths wants the lists that nobody reads to be as long as they should.
-func (t *treeText) checkLengths(leaves int) error {
+func (t *treeReader) checkLengths(leaves int) error {
 	for _, k := range []key{splitGain, leafWeight, leafCount, internalValue, internalWeight, internalCount} {
 		want := leaves - 1
 		if k == leafWeight || k == leafCount {
@@ -238,13 +200,13 @@ func (t *treeText) checkLengths(leaves int) error {
 }
 
 // splits reads features and children.
-func (t *treeText) splits(nodes []forest.Node, splits int) error {
+func (t *treeReader) splits(nodes []forest.Node, splits int) error {
 	src, err := t.list(splitFeature, splits)
 	if err != nil {
 		return err
 	}
 	for i := range splits {
-		nodes[i].Feature = int32(src.int(0, int64(t.Features-1)))
+		nodes[i].Feature = int32(src.int(0, int64(t.columns-1)))
 	}
 	if err := src.close(); err != nil {
 		return err
@@ -277,7 +239,7 @@ func (t *treeText) splits(nodes []forest.Node, splits int) error {
 
 // reached returns the number of nodes that can be reached from the root. No two splits share a child: there are no circles
 // on the way.
-func (t *treeText) reached(nodes []forest.Node) int {
+func (t *treeReader) reached(nodes []forest.Node) int {
 	n := 0
 	t.stack = append(t.stack[:0], 0)
 	for len(t.stack) > 0 {
@@ -294,7 +256,7 @@ func (t *treeText) reached(nodes []forest.Node) int {
 
 // child takes a child's number, which is negative for leaves, and returns its place among the nodes. No two splits share
 // one.
-func (t *treeText) child(src *values, splits int) int32 {
+func (t *treeReader) child(src *values, splits int) int32 {
 	c := src.int(int64(-splits-1), int64(splits-1))
 	place := c
 	if c < 0 {
@@ -316,9 +278,8 @@ const (
 )
 
 // rules reads thresholds, and what splits do with them.
-func (t *treeText) rules(nodes []forest.Node, categories int) error {
-	first, err := t.sets(categories)
-	if err != nil {
+func (t *treeReader) rules(nodes []forest.Node, categories int) error {
+	if err := t.readSets(categories); err != nil {
 		return err
 	}
 	src, err := t.list(threshold, len(nodes))
@@ -355,7 +316,7 @@ func (t *treeText) rules(nodes []forest.Node, categories int) error {
 			return src.in(src.key, fmt.Errorf("value %d is %v, which is none of the tree's %d category sets", i, set, categories))
 		}
 		// What is in no set, a missing value too, goes right.
-		*n = forest.Node{Feature: n.Feature, Left: n.Left, Right: n.Right, Op: forest.In, Ref: first + int32(set)}
+		*n = forest.Node{Feature: n.Feature, Left: n.Left, Right: n.Right, Op: forest.In, Ref: int32(set)}
 	}
 	return decisions.close()
 }
@@ -370,64 +331,4 @@ func aroundZero(t float64) float64 {
 		return math.Nextafter(-forest.ZeroLimit, math.Inf(-1))
 	}
 	return forest.ZeroLimit
-}
-
-// sets reads the category sets of a tree and returns the index of the first: a list of 32-bit words, and where each set
-// begins in it.
-func (t *treeText) sets(n int) (int32, error) {
-	first := int32(len(t.Sets))
-	if n == 0 {
-		return first, nil
-	}
-	bounds, err := t.list(catBoundaries, n+1)
-	if err != nil {
-		return 0, err
-	}
-	words, err := t.need(catThreshold)
-	if err != nil {
-		return 0, err
-	}
-	total := words.count()
-	src := words.values(keyNames[catThreshold], total)
-	all := make([]uint64, (total+n+1)/2)
-	if begin := bounds.int(0, 0); begin != 0 {
-		bounds.fail("the first is %d, not 0", begin)
-	}
-	at := int64(0)
-	for range n {
-		end := bounds.int(at, int64(total))
-		if bounds.err != nil {
-			break
-		}
-		size := (end - at + 1) / 2
-		bits := all[:size:size]
-		all = all[size:]
-		for i := range end - at {
-			bits[i/2] |= uint64(src.int(0, math.MaxUint32)) << (i % 2 * 32)
-		}
-		at = end
-		t.Sets = append(t.Sets, trimmed(bits))
-	}
-	if at < int64(total) {
-		bounds.fail("the last is %d, but cat_threshold has %d words", at, total)
-	}
-	if err := bounds.close(); err != nil {
-		return 0, err
-	}
-	if err := src.close(); err != nil {
-		return 0, err
-	}
-	return first, nil
-}
-
-// trimmed returns a set without the empty words at its ends.
-func trimmed(bits []uint64) forest.Set {
-	begin, end := 0, len(bits)
-	for begin < end && bits[begin] == 0 {
-		begin++
-	}
-	for end > begin && bits[end-1] == 0 {
-		end--
-	}
-	return forest.Set{First: uint32(begin), Bits: bits[begin:end], Cast: forest.TruncateInt32}
 }

@@ -25,10 +25,6 @@ func (c *call) arithmetic() func() ([]*value, error) {
 		return binary(pipeline.Times)
 	case "Div":
 		return binary(pipeline.Over)
-	case "Max":
-		return binary(pipeline.Larger)
-	case "Min":
-		return binary(pipeline.Smaller)
 	case "Less":
 		return binary(pipeline.Below)
 	case "LessOrEqual":
@@ -70,7 +66,7 @@ func (c *call) arithmetic() func() ([]*value, error) {
 // binary applies f to two tensors, or to as many as there are, one after the other.
 func (c *call) binary(f pipeline.BinaryFunc) (*value, error) {
 	least := 2
-	if c.node.op == "Sum" || c.node.op == "Max" || c.node.op == "Min" {
+	if c.node.op == "Sum" {
 		least = 1
 	} else if len(c.in) > 2 {
 		return nil, fmt.Errorf("%d inputs", len(c.in))

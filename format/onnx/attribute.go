@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -26,39 +27,87 @@ type attribute struct {
 
 func readAttribute(message []byte) (a attribute, err error) {
 	a.list = message
-	err = each(message, func(f field) (err error) {
-		if f.num < 32 {
-			a.set |= 1 << f.num
+	for len(message) > 0 {
+		if n := a.skip(message); n > 0 {
+			message = message[n:]
+			continue
 		}
-		switch f.num {
-		case attributeName:
-			a.name, err = f.text()
-		case attributeFloat:
-			a.float = math.Float32frombits(uint32(f.value))
-			if f.typ != protowire.Fixed32Type {
-				err = errWire
-			}
-		case attributeInt:
-			a.integer, err = f.integer()
-		case attributeString:
-			a.text, err = f.message()
-		case attributeTensor:
-			a.tensor, err = f.message()
-		case attributeGraph, attributeGraphs:
-			a.graph = true
-		case attributeRef:
-			a.ref = true
-		case attributeFloats:
-			a.floats, err = count(a.floats, f, protowire.Fixed32Type)
-		case attributeInts:
-			a.integers, err = count(a.integers, f, protowire.VarintType)
-		case attributeStrings:
+		var f field
+		if f, message, err = next(message); err != nil {
+			return a, err
+		}
+		if err = a.add(f); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// skip counts the elements of a list at the message's begin, when they are written the usual way, and returns how many
+// bytes they take. Most bytes of a file are passed here.
+func (a *attribute) skip(message []byte) (passed int) {
+	const (
+		float   = attributeFloats<<3 | byte(protowire.Fixed32Type)
+		integer = attributeInts<<3 | byte(protowire.VarintType)
+		text    = attributeStrings<<3 | byte(protowire.BytesType)
+	)
+	rest := message
+	for len(rest) > 5 {
+		n := 0
+		switch {
+		case rest[0] == float:
+			n = 5
+			a.floats++
+		case rest[0] == integer && rest[1] < 0x80:
+			n = 2
+			a.integers++
+		case rest[0] == integer && rest[2] < 0x80:
+			n = 3
+			a.integers++
+		case rest[0] == text && rest[1] < 0x80 && len(rest) >= 2+int(rest[1]):
+			n = 2 + int(rest[1])
 			a.texts++
-			_, err = f.message()
 		}
-		return err
-	})
-	return a, err
+		if n == 0 {
+			break
+		}
+		rest = rest[n:]
+	}
+	return len(message) - len(rest)
+}
+
+// add takes a field.
+func (a *attribute) add(f field) (err error) {
+	if f.num < 32 {
+		a.set |= 1 << f.num
+	}
+	switch f.num {
+	case attributeName:
+		a.name, err = f.text()
+	case attributeFloat:
+		a.float = math.Float32frombits(uint32(f.value))
+		if f.typ != protowire.Fixed32Type {
+			err = errWire
+		}
+	case attributeInt:
+		a.integer, err = f.integer()
+	case attributeString:
+		a.text, err = f.message()
+	case attributeTensor:
+		a.tensor, err = f.message()
+	case attributeGraph, attributeGraphs:
+		a.graph = true
+	case attributeRef:
+		a.ref = true
+	case attributeFloats:
+		a.floats, err = count(a.floats, f, protowire.Fixed32Type)
+	case attributeInts:
+		a.integers, err = count(a.integers, f, protowire.VarintType)
+	case attributeStrings:
+		a.texts++
+		_, err = f.message()
+	}
+	return err
 }
 
 // has reports whether the attribute has that field.
@@ -138,6 +187,10 @@ func (l *list) integer() int64 {
 
 // float returns the next float, 0 behind the last.
 func (l *list) float() float32 {
+	if r := l.rest; len(r) >= 5 && r[0] == byte(l.num<<3)|byte(protowire.Fixed32Type) && len(l.packed) == 0 {
+		l.rest = r[5:]
+		return math.Float32frombits(binary.LittleEndian.Uint32(r[1:]))
+	}
 	if len(l.packed) >= 4 {
 		v, _ := protowire.ConsumeFixed32(l.packed)
 		l.packed = l.packed[4:]
@@ -152,7 +205,15 @@ func (l *list) float() float32 {
 }
 
 // bytes returns the next text, nil behind the last.
-func (l *list) bytes() []byte { f := l.field(); return f.bytes }
+func (l *list) bytes() []byte {
+	if r := l.rest; len(r) > 1 && r[0] == byte(l.num<<3)|byte(protowire.BytesType) && r[1] < 0x80 && len(r) >= 2+int(r[1]) {
+		n := 2 + int(r[1])
+		l.rest = r[n:]
+		return r[2:n]
+	}
+	f := l.field()
+	return f.bytes
+}
 
 // field returns the next field of the list that is not empty.
 func (l *list) field() field {

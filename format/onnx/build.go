@@ -33,6 +33,8 @@ type builder struct {
 	slots     int
 	constants map[uint64]int32 // the slots of numbers that are the same in every row, by their bits
 	notes     []string
+
+	tracked, untracked bool // there are trees that send missing values a way of their own; that do not
 }
 
 var errBudget = errors.New("the graph makes more numbers than a file of its size should")
@@ -167,6 +169,27 @@ func (b *builder) addColumns() error {
 		}
 	}
 	b.slots = len(b.columns)
+	if b.rows == forest.Float32 {
+		return nil
+	}
+	for _, p := range ports {
+		if kind(p.element) == float32s {
+			if err := b.round(b.value[p.name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// round makes a step that rounds a tensor of columns to float32, where rows are of float64 for others' sake.
+func (b *builder) round(v *value) error {
+	slots, err := b.materialise(v.cells)
+	if err != nil {
+		return err
+	}
+	at := b.append(&pipeline.Unary{Operator: "Cast", Func: pipeline.Round, Width32: true, X: slots})
+	v.cells = slotCells(at, len(slots))
 	return nil
 }
 

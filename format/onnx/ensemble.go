@@ -97,7 +97,10 @@ func (e *ensemble) count() error {
 	for i := range e.trees {
 		for j := range e.trees[i].Nodes {
 			n := &e.trees[i].Nodes[j]
-			if n.Feature == forest.Leaf && n.Ref == 0 {
+			if n.Feature != forest.Leaf {
+				continue
+			}
+			if n.Ref == 0 {
 				return fmt.Errorf("tree %d, node %d: a leaf without a weight", i, n.ID)
 			}
 			n.Ref = 0
@@ -354,11 +357,18 @@ func (c *call) finish(e *ensemble) (*value, error) {
 	if len(e.trees) == 0 {
 		return nil, errors.New("no trees")
 	}
+	if err := e.merge(); err != nil {
+		return nil, err
+	}
 	if err := e.count(); err != nil {
 		return nil, err
 	}
 	if err := e.checkBase(); err != nil {
 		return nil, err
+	}
+	if t := &e.tally; e.classifier && e.classes == 2 && !t.always[1] && len(e.base) < 2 &&
+		(e.link == pipeline.Probit32 || len(e.base) == 1 && !t.never[1]) {
+		return nil, errors.New("rows in which no leaf votes for the second class: ONNX Runtime leaves its score undefined")
 	}
 	raw := e.link == pipeline.Identity && !e.tally.positive
 	return &value{kind: float32s, dims: []int{1, e.classes}, scores: e, labels: e.labels, raw: raw}, nil

@@ -28,10 +28,6 @@ func (c *call) reductions() func() ([]*value, error) {
 		return reduce(pipeline.Sum, true)
 	case "ReduceProd":
 		return reduce(pipeline.Multiply, false)
-	case "ReduceMax":
-		return reduce(pipeline.Largest, false)
-	case "ReduceMin":
-		return reduce(pipeline.Least, false)
 	case "ArgMax":
 		return reduce(pipeline.FirstLargest, false)
 	case "ArgMin":

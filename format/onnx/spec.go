@@ -174,8 +174,8 @@ func (e *ensemble) alone(classes bool) (class int, link pipeline.LinkKind, ok bo
 	case t.always[1] && plain:
 		return 1, link, true
 	case t.never[1] && e.link != pipeline.Probit32:
-		if e.link != pipeline.Mirrored32 || t.positive {
-			link = pipeline.Identity // of one class that has no negative votes, the sum is its probability
+		if e.link != pipeline.Mirrored32 {
+			link = pipeline.Identity // whatever there is to be done to scores of two classes
 			if e.wide {
 				link = pipeline.Rounded32
 			}
@@ -277,22 +277,8 @@ func (b *builder) listed(name string) []string {
 
 // missing notes where scikit-learn may have known what its graph does not.
 func (b *builder) missing() {
-	if !strings.HasPrefix(b.producer, "skl2onnx") {
-		return
-	}
-	for i := range b.nodes {
-		n := &b.nodes[i]
-		if !b.alive[i] || !strings.HasPrefix(n.op, "TreeEnsemble") {
-			continue
-		}
-		c := call{builder: b, node: n}
-		if c.readAttributes() != nil {
-			continue
-		}
-		if a := c.attribute("nodes_missing_value_tracks_true"); a != nil && !slices.Contains(integerList(a), 1) {
-			b.note("The graph sends missing values the same way at every split. If the forest was trained with missing values, " +
-				"scikit-learn knows better ways, which skl2onnx leaves out.")
-			return
-		}
+	if strings.HasPrefix(b.producer, "skl2onnx") && b.untracked && !b.tracked {
+		b.note("The graph sends missing values the same way at every split. If the forest was trained with missing values, " +
+			"scikit-learn knows better ways, which skl2onnx leaves out.")
 	}
 }

@@ -235,7 +235,7 @@ func (n *nodeLists) fill() error {
 		return err
 	}
 	tracks := integersOf(n.attribute("nodes_missing_value_tracks_true"))
-	total := 0
+	total, tracked := 0, false
 	for i := range n.trees {
 		nodes := n.trees[i].Nodes
 		total += len(nodes)
@@ -243,6 +243,7 @@ func (n *nodeLists) fill() error {
 			node := &nodes[j]
 			feature, yes, no, track := features.integer(), whenTrue.integer(), whenFalse.integer(), tracks.integer() == 1
 			node.Value = thresholds.next()
+			tracked = tracked || track
 			if node.ID = int32(id.integer()); !n.mode(node, modes.bytes(), track) {
 				return fmt.Errorf("tree %d, node %d: an unknown mode", i, node.ID)
 			}
@@ -265,6 +266,7 @@ func (n *nodeLists) fill() error {
 	if thresholds.count != total {
 		return fmt.Errorf("attribute nodes_values: %d values for %d nodes", thresholds.count, total)
 	}
+	n.tracked, n.untracked = n.tracked || tracked, n.untracked || !tracked
 	return nil
 }
 

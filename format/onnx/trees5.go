@@ -31,8 +31,12 @@ func (c *call) treeEnsemble() ([]*value, error) {
 		return nil, fmt.Errorf("attribute n_targets is %d", targets)
 	}
 	e := &ensemble{op: c.node.op, inputs: v.cells, wide: v.kind == float64s, classes: int(targets)}
-	transforms := []string{"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"}
+	// The specification has SOFTMAX before LOGISTIC; ONNX Runtime does not.
+	transforms := []string{"NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"}
 	n := c.integer("post_transform", 0)
+	if n == 1 || n == 2 {
+		c.note("The post_transform of TreeEnsemble is read as ONNX Runtime does: 1 is LOGISTIC and 2 SOFTMAX, the other way round than ONNX has it.")
+	}
 	if n < 0 || n >= int64(len(transforms)) {
 		return nil, fmt.Errorf("attribute post_transform is %d", n)
 	}
@@ -256,31 +260,10 @@ func (s *splitLists) split(i int64) (n forest.Node, err error) {
 // memberSet returns the set of some members. ONNX Runtime compares with the members of a small set one by one; of those
 // of a large one it takes no more than the whole number before the point, and of the value likewise.
 func memberSet(members []float64) (forest.Set, error) {
-	small := len(members) < 31
-	lowest, highest := math.Inf(1), math.Inf(-1)
 	for _, m := range members {
-		small = small && m >= 0 && m <= 30
-		lowest, highest = min(lowest, m), max(highest, m)
-	}
-	set := forest.Set{Cast: forest.TruncateInt32}
-	if small {
-		set.Cast = forest.Exact
-	}
-	if lowest < 0 || highest > math.MaxInt32 {
-		return set, fmt.Errorf("a set with the member %v is not supported", map[bool]float64{true: lowest, false: highest}[lowest < 0])
-	}
-	set.First = uint32(lowest) / 64
-	words := int(uint32(highest)/64-set.First) + 1
-	if words > 1<<12 && words > 64*len(members) {
-		return set, fmt.Errorf("a set of %d members from %v to %v", len(members), lowest, highest)
-	}
-	set.Bits = make([]uint64, words)
-	for _, m := range members {
-		if small && m != math.Floor(m) {
-			return set, fmt.Errorf("a set with the member %v is not supported", m)
+		if len(members) >= 31 || m < 0 || m > 30 {
+			return newSet(members, forest.TruncateInt32)
 		}
-		c := uint32(m)
-		set.Bits[c/64-set.First] |= 1 << (c % 64)
 	}
-	return set, nil
+	return newSet(members, forest.Exact)
 }

@@ -7,6 +7,7 @@ package jsonscan
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -48,9 +49,24 @@ func (s *Scanner) want(what string) error {
 
 // Peek returns the byte that the next value begins with, without taking it; 0 at the end.
 func (s *Scanner) Peek() byte {
-	for ; s.pos < len(s.data); s.pos++ {
-		if c := s.data[s.pos]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+	if s.pos < len(s.data) && s.data[s.pos] > ' ' {
+		return s.data[s.pos]
+	}
+	return s.space()
+}
+
+// space passes over white space, of which indented documents consist for the most part.
+func (s *Scanner) space() byte {
+	const eight = 0x2020202020202020
+	for s.pos < len(s.data) {
+		switch c := s.data[s.pos]; c {
+		case ' ', '\n', '\t', '\r':
+			s.pos++
+		default:
 			return c
+		}
+		for s.pos+8 <= len(s.data) && binary.LittleEndian.Uint64(s.data[s.pos:]) == eight {
+			s.pos += 8
 		}
 	}
 	return 0

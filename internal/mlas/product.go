@@ -30,8 +30,8 @@ func lanes(x, w []float32) (s [8]float32) {
 const blockK = 256
 
 // Packed is what ONNX Runtime's MatMul and Gemm compute of one row and a constant matrix, w as for Rows: products are
-// fused into the sum, from the first to the last, block by block. dst holds what they are added to.
-func Packed(dst, x, w []float32) {
+// fused into the sum, from the first to the last, block by block. With bias nil there is nothing that they are added to.
+func Packed(dst, x, w, bias []float32) {
 	k := len(x)
 	for i := range dst {
 		row := w[i*k : (i+1)*k]
@@ -40,7 +40,14 @@ func Packed(dst, x, w []float32) {
 			for j := from; j < min(from+blockK, k); j++ {
 				sum = Fma(x[j], row[j], sum)
 			}
-			dst[i] += sum
+			switch {
+			case from > 0:
+				dst[i] += sum
+			case bias != nil:
+				dst[i] = bias[i] + sum
+			default:
+				dst[i] = sum // -0 stays
+			}
 		}
 	}
 }

@@ -8,24 +8,12 @@ func Softmax(dst, x []float32) {
 		top = max(top, v)
 	}
 	for i, v := range x {
-		dst[i] = expUp(v - top)
+		dst[i] = Exp(v - top)
 	}
 	scale := 1 / sumExp(dst[:len(x)])
 	for i := range x {
 		dst[i] *= scale
 	}
-}
-
-// expUp is Exp for numbers that are not positive.
-func expUp(x float32) float32 {
-	if x != x {
-		return x
-	}
-	m, p := expParts(max(x, -88.3762626647949))
-	if m < -126 {
-		return 0 // the scale would be subnormal
-	}
-	return scaled(p, m)
 }
 
 // sumExp adds as AVX-512 does: sixteen sums side by side, which are then added half to half and neighbour to neighbour.
@@ -46,7 +34,7 @@ func sumExp(x []float32) float32 {
 func Sum(x []float32) float32 {
 	whole := len(x) / 4 * 4
 	if whole == 0 {
-		return sequence(0, x)
+		return sequence(x[0], x[1:])
 	}
 	s := [4]float32(x)
 	if whole > 4 {

@@ -50,3 +50,4 @@ echo "catboost 1.2.10: answering"
 "$reference" $make/cat/answer.py 1.2.10 "$models" testdata/catboost "$pattern"
 echo "testdata/catboost: $(ls testdata/catboost | wc -l) cases"
 [ "$pattern" != '*' ] || "$reference" $make/cat/damage.py testdata
+[ "$pattern" != '*' ] || "$reference" $make/cat/tables.py .

@@ -51,6 +51,19 @@ def loss(model):
     return json.loads(info.get("loss_function", "{}")).get("type", "")
 
 
+def document(path, model):
+    """The model as JSON, or what this script needs of it."""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+    borders = model._get_borders()
+    floats = [
+        {"feature_index": i, "flat_feature_index": i, "borders": [float(b) for b in borders.get(i, [])]}
+        for i in range(len(model.feature_names_))
+    ]
+    return {"features_info": {"float_features": floats}, "model_info": {"params": json.loads(model.get_metadata()["params"])}}
+
+
 def header(case, data, known):
     """What columns are called: by the file, else by their place. JSON of 1.0 has no names."""
     given = {f["flat_feature_index"]: f.get("feature_id") for f in known}
@@ -75,21 +88,20 @@ def default(name):
 def answer(case, version, models, out):
     name = case.folder(version)
     source, folder = os.path.join(models, name), os.path.join(out, name)
-    if case.refused and os.path.isdir(folder):
-        return  # its ids are drawn by chance: it is made once
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    shutil.copyfile(os.path.join(source, f"model.{case.format}"), os.path.join(folder, f"model.{case.format}"))
+    file = f"model.{case.format}"
+    if not case.refused or not os.path.exists(os.path.join(folder, file)):  # ids of text features are drawn by chance
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        shutil.copyfile(os.path.join(source, file), os.path.join(folder, file))
     if case.refused:
         with open(os.path.join(folder, "case.json"), "w", encoding="utf-8") as f:
             f.write(c.described(case, version, case.settings()["loss_function"]))
         return
     data = case.data(case.generator("data"))
     model = catboost.CatBoost().load_model(os.path.join(source, "model.cbm"))
-    with open(os.path.join(source, "model.json"), encoding="utf-8") as f:
-        document = json.load(f)
-    rows = r.adversarial(case.generator("rows"), document, data, case.count, case.plain)
-    info = document["features_info"]
+    read = document(os.path.join(source, "model.json"), model)
+    rows = r.adversarial(case.generator("rows"), read, data, case.count, case.plain)
+    info = read["features_info"]
     known = (info.get("float_features") or []) + (info.get("categorical_features") or [])
     known.sort(key=lambda f: f["flat_feature_index"])
     flats = [f["flat_feature_index"] for f in known]
@@ -103,7 +115,7 @@ def answer(case, version, models, out):
 
     span = {"ntree_start": case.iterations[0], "ntree_end": case.iterations[1]} if case.iterations else {}
     binary = len(model.predict(pool(rows[:1]), "RawFormulaVal", thread_count=1).shape) == 1
-    for word, kind in (("margin", "RawFormulaVal"), ("value", default(loss(document)))):
+    for word, kind in (("margin", "RawFormulaVal"), ("value", default(loss(read)))):
         y = np.asarray(model.predict(pool(rows), kind, thread_count=1, **span), dtype=np.float64)
         alone = np.concatenate([model.predict(pool([row]), kind, thread_count=1, **span) for row in rows])
         if y.tobytes() != np.asarray(alone, dtype=np.float64).tobytes():
@@ -118,7 +130,7 @@ def answer(case, version, models, out):
     leaf = np.asarray(leaf).reshape(len(rows), -1)
     write(os.path.join(folder, "leaf.csv"), [f"leaf_{i}" for i in range(leaf.shape[1])], leaf.tolist())
     with open(os.path.join(folder, "case.json"), "w", encoding="utf-8") as f:
-        f.write(c.described(case, version, loss(document)))
+        f.write(c.described(case, version, loss(read)))
 
 
 def main(version, models, out, pattern="*"):

@@ -34,6 +34,7 @@ class Case:
     count: int = 24  # how many borders get rows of their own
     plain: int = 10  # how many ordinary rows
     refused: str = ""  # what besra says of it
+    json: bool = True  # whether the library can save it as JSON: not with an infinite border
 
     def folder(self, version):
         return f"{self.name}-{version}"

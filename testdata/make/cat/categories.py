@@ -1,9 +1,13 @@
 """Cases of categories: one-hot, CTRs of every kind, combinations."""
 
+import json
+import os
+import tempfile
+
 import numpy as np
 
 import data as d
-from case import ALL, Case, scaled
+from case import ALL, Case, fit, scaled, settle
 from columns import DEPTHWISE, LOSSGUIDE
 
 
@@ -46,7 +50,45 @@ def combined(*ctrs, **params):
     return {"simple_ctr": ["Borders"], "combinations_ctr": list(ctrs), "max_ctr_complexity": 4, "one_hot_max_size": 1} | params
 
 
-REFUSED = "not supported"
+def renamed(old, new):
+    """Fits with CTRs of one kind and calls them another, which only GPUs train; the library reads them so."""
+
+    def f(catboost, params, p, data, case):
+        model = fit(catboost, params, p, data, case)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.json")
+            model.save_model(path, format="json")
+            with open(path, encoding="utf-8") as file:
+                document = json.load(file)
+            for ctr in document["features_info"]["ctrs"]:
+                if ctr["ctr_type"] == old:
+                    ctr["ctr_type"] = new
+            document["ctr_data"] = {
+                key.replace(f'"type":"{old}"', f'"type":"{new}"'): table for key, table in document["ctr_data"].items()
+            }
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+            return catboost.CatBoost().load_model(path, format="json")
+
+    return f
+
+
+def merged(catboost, params, p, data, case):
+    """The sum of two models, of whose counts the mean is taken."""
+    models = [fit(catboost, params | {"random_seed": seed, "depth": seed}, p, data, case) for seed in (3, 4)]
+    for model in models:
+        settle(model)
+    return catboost.sum_models(models, weights=[0.4, 0.6], ctr_merge_policy="IntersectingCountersAverage")
+
+
+def converted(catboost, params, p, data, case):
+    """A symmetric model whose trees are no longer told to be so."""
+    model = fit(catboost, params, p, data, case)
+    model._convert_to_asymmetric_representation()
+    return model
+
+
+REFUSED = "only numbers and categories are supported"
 
 
 def texts(rng):
@@ -112,6 +154,11 @@ SIMPLE = [
     Case("ctr-lossguide", frame(20, 6), LOSSGUIDE, ["CTR"]),
     Case("ctr-lossguide-json", frame(20, 6), LOSSGUIDE, ["CTR"], format="json"),
     Case("ctr-ordered", frame(20, 6), {"boosting_type": "Ordered"}, ["CTR", "ordered boosting"]),
+    Case("ctr-feature-freq", frame(20, 40), simple("Counter"), ["CTR FeatureFreq"], fit=renamed("Counter", "FeatureFreq")),
+    Case("ctr-float-mean", frame(20, 40), simple("BinarizedTargetMeanValue"), ["CTR FloatTargetMeanValue"], fit=renamed("BinarizedTargetMeanValue", "FloatTargetMeanValue")),
+    Case("ctr-merged", frame(20, 6), {}, ["CTR", "sum of models"], fit=merged),
+    Case("ctr-converted", frame(20, 6), {}, ["CTR", "converted"], fit=converted),
+    Case("ctr-converted-json", frame(20, 6), {}, ["CTR", "converted"], fit=converted, format="json"),
     Case("ctr-scale", frame(20, 6), {}, ["CTR", "scale", "bias"], fit=scaled(0.5, 0.25)),
 ]
 
@@ -145,8 +192,8 @@ COMBINED = [
 ]
 
 OUTSIDE = [
-    Case("text", texts, {}, ["text features"], fit=text_model, refused=REFUSED),
-    Case("embedding", texts, {}, ["embedding features"], fit=embedding_model, refused=REFUSED),
+    Case("text", texts, {}, ["text features"], fit=text_model, refused="text feature 4, \"\": " + REFUSED),
+    Case("embedding", texts, {}, ["embedding features"], fit=embedding_model, refused="embedding feature 4, \"\": " + REFUSED),
 ]
 
 CASES = ONE_HOT + SIMPLE + TARGETS + COMBINED + OUTSIDE

@@ -25,6 +25,17 @@ def ends(rng):
     return d.labelled(rng, [tiny, huge, flat, zeros.astype(np.float32)])
 
 
+def infinite(rng):
+    """Numbers some of which are infinite, so that borders may be."""
+    n = 300
+    columns = d.numbers(rng, n, 3)
+    columns[0][rng.uniform(size=n) < 0.3] = np.inf
+    columns[1][rng.uniform(size=n) < 0.3] = -np.inf
+    columns[2][:] = np.where(rng.uniform(size=n) < 0.5, np.float32(np.inf), np.float32(1))
+    columns[2][rng.uniform(size=n) < 0.2] = np.nan
+    return d.labelled(rng, columns)
+
+
 def constant(rng):
     data = d.labelled(rng, d.numbers(rng, 100, 2))
     data.y = np.full(100, 3.25)
@@ -87,6 +98,8 @@ CASES = [
     Case("nan-per-column", frame(), {"per_float_feature_quantization": ["0:nan_mode=Max", "2:nan_mode=Min,border_count=3"]}, ["NaN above", "NaN below"]),
     Case("nan-max-depthwise", frame(), DEPTHWISE | {"nan_mode": "Max"}, ["NaN above"]),
     Case("ends", ends, {"iterations": 8}, ["numbers at the ends of float32"]),
+    Case("infinite", infinite, {"nan_mode": "Max", "feature_border_type": "UniformAndQuantiles", "iterations": 10}, ["infinite borders", "NaN above"], json=False),
+    Case("infinite-min", infinite, {"feature_border_type": "UniformAndQuantiles", "iterations": 10}, ["infinite borders", "NaN below"], json=False),
     Case("borders-many", fine, {"loss_function": R, "iterations": 110, "depth": 6, "border_count": 60000, "learning_rate": 0.1}, ["many borders", "bias"]),
     Case("borders-one", frame(), {"border_count": 1}, ["one border"]),
     Case("depth-one", frame(), {"depth": 1}),

@@ -27,7 +27,7 @@ def main(version, folder, pattern="*"):
             model = case.fit(catboost, case.settings(), c.pool(catboost, data), data, case)
             c.settle(model, case.name in FULL)
             os.makedirs(os.path.join(folder, name), exist_ok=True)
-            for kind in ("cbm",) if case.refused else ("cbm", "json"):
+            for kind in ("cbm", "json") if case.json and not case.refused else ("cbm",):
                 model.save_model(os.path.join(folder, name, f"model.{kind}"), format=kind)
         except Exception as e:
             print(f"in case {name}: {e}", file=sys.stderr)

@@ -131,6 +131,8 @@ def boosted():
     yield case("hist-poisson", partial(HistGradientBoostingRegressor, loss="poisson", **HIST), "count", None, ["poisson loss, without its link"], LATEST)
     yield case("hist-categories", partial(hist, categorical_features=[2]), "binary", None, ["categories, which the exporter takes for numbers"], ENDS)
     yield case("ada", partial(AdaBoostClassifier, n_estimators=4, random_state=7), "binary", None, ["SAMME"], NEW)
+    yield case("ada-real", partial(AdaBoostClassifier, n_estimators=4, random_state=7), "binary", None, ["SAMME.R"], ("1.16.1",))
+    yield case("ada-real-classes", partial(AdaBoostClassifier, n_estimators=4, random_state=7), "class3", None, ["SAMME.R", "three classes"], ("1.16.1",))
     yield case("ada-classes", partial(AdaBoostClassifier, n_estimators=4, random_state=7), "class3", None, ["SAMME", "three classes"], NEW)
     yield case("ada-regressor", partial(AdaBoostRegressor, n_estimators=5, random_state=7), "real")
 
