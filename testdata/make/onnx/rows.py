@@ -142,7 +142,7 @@ def adversarial(rng, graph, columns, base, count=14, plain=10):
     for c, (_, _, kind, _) in enumerate(columns):
         values = list(NUMBERS[kind])
         if len(columns) > 12:
-            values = values[c % 7 : c % 7 + 1] if c % 3 == 0 else []
+            values = values[c % 7 : c % 7 + 1] if c % (3 if len(columns) < 100 else 50) == 0 else []
         elif kind == STRING:
             values += names
         for v in values:
