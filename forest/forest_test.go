@@ -32,14 +32,32 @@ const (
 var awkward = []float64{
 	0, math.Copysign(0, -1), 1, -1, 0.1, 1e-35, ZeroLimit, -ZeroLimit, math.SmallestNonzeroFloat32,
 	-math.SmallestNonzeroFloat32, math.SmallestNonzeroFloat64, math.MaxFloat32, -math.MaxFloat32, 1e39, -1e39,
-	16777216, 16777217, 0.30000001192092896, 3, 4, 5, -0.5, 0.5, 63, 64, 5.999, -999,
+	16777216, 16777217, 0.30000001192092896, 3, 4, 5, -0.5, 0.5, 63, 64, 5.999, -999, math.MaxFloat64, -math.MaxFloat64,
+	math.Inf(1), math.Inf(-1), 1<<31 - 0.5, 1 << 31, 1<<32 - 1, 1 << 32,
 }
 
+// someValue returns an awkward value or another, and at times a neighbour of it in one of the widths.
 func someValue(r *rand.Rand) float64 {
+	x := math.Round(r.NormFloat64()*8) / 4
 	if r.IntN(3) == 0 {
-		return awkward[r.IntN(len(awkward))]
+		x = awkward[r.IntN(len(awkward))]
 	}
-	return math.Round(r.NormFloat64()*8) / 4
+	toward := math.Inf(1 - 2*r.IntN(2))
+	switch r.IntN(8) {
+	case 0:
+		return math.Nextafter(x, toward)
+	case 1:
+		return float64(math.Nextafter32(float32(x), float32(toward)))
+	}
+	return x
+}
+
+// someNumber returns what a leaf may add: at times a zero of either sign, or so much that sums become infinite, or NaN.
+func someNumber(r *rand.Rand) float64 {
+	if r.IntN(20) == 0 {
+		return []float64{0, math.Copysign(0, -1), math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32}[r.IntN(5)]
+	}
+	return r.NormFloat64()
 }
 
 func randomForest(r *rand.Rand, s shape) *Forest {
@@ -60,7 +78,7 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 	for range 6 {
 		if s.vectors {
 			for range s.outputs {
-				f.Vectors = append(f.Vectors, narrow(r.NormFloat64()))
+				f.Vectors = append(f.Vectors, narrow(someNumber(r)))
 			}
 		}
 		if s.lines {
@@ -77,7 +95,7 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 	for i := range s.trees {
 		t := Tree{Output: i % s.outputs, Weight: 1}
 		if r.IntN(4) == 0 {
-			t.Weight = narrow(r.Float64())
+			t.Weight = narrow(4 * r.Float64())
 		}
 		switch s.growth {
 		case leafwise:
@@ -86,6 +104,9 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 			growLevels(r, s, &t, narrow)
 		default:
 			grow(r, s, f, &t, s.depth, narrow)
+		}
+		if r.IntN(4) == 0 {
+			t.Nodes = shuffled(r, t.Nodes)
 		}
 		f.Trees = append(f.Trees, t)
 	}
@@ -113,7 +134,7 @@ func grow(r *rand.Rand, s shape, f *Forest, t *Tree, depth int, narrow func(floa
 }
 
 func randomLeaf(r *rand.Rand, s shape, id int32, narrow func(float64) float64) Node {
-	n := Node{Feature: Leaf, Value: narrow(r.NormFloat64()), ID: id, Ref: -1}
+	n := Node{Feature: Leaf, Value: narrow(someNumber(r)), ID: id, Ref: -1}
 	if s.vectors || s.lines && r.IntN(2) == 0 {
 		n.Ref = int32(r.IntN(6))
 	}
@@ -162,6 +183,28 @@ func growLevels(r *rand.Rand, s shape, t *Tree, narrow func(float64) float64) {
 	}
 }
 
+// shuffled returns the nodes of a tree in another order, the root first, among others that it does not reach.
+func shuffled(r *rand.Rand, nodes []Node) []Node {
+	to := append([]int{0}, r.Perm(len(nodes)+2)...)
+	for i := range to[1:] {
+		to[i+1]++
+	}
+	out := make([]Node, len(nodes)+3)
+	for i := range out {
+		out[i] = []Node{
+			{Feature: Leaf, Value: math.Inf(1), Ref: math.MaxInt32},
+			{Feature: math.MaxInt32, Left: -7, Right: math.MaxInt32, Value: math.NaN()},
+		}[r.IntN(2)]
+	}
+	for i, n := range nodes {
+		if n.Feature != Leaf {
+			n.Left, n.Right = int32(to[n.Left]), int32(to[n.Right])
+		}
+		out[to[i]] = n
+	}
+	return out
+}
+
 func randomRows(r *rand.Rand, features, n int) []float64 {
 	rows := make([]float64, features*n)
 	for i := range rows {
@@ -203,7 +246,7 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 		"linear leaves":                  {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
 		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
 		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
-		"more columns than narrow holds": {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"more columns than narrow holds": {33000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
 		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
 		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
 		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
@@ -226,20 +269,23 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 }
 
 // evaluators returns evaluators of a forest by all kernels that may take it. Those that compare bytes run in Go where
-// there is no assembly for them.
+// there is no assembly for them; where there is, not every machine runs it.
 func evaluators(t *testing.T, f *Forest) map[string]*Evaluator {
 	t.Helper()
 	compiled, err := Compile(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]*Evaluator{
-		"compiled":               compiled,
-		"in lockstep":            newEvaluator(f, assemble(f, kernels{})),
-		"by bytes":               newEvaluator(f, assemble(f, kernels{bytes: true})),
-		"by levels":              newEvaluator(f, assemble(f, kernels{symmetric: true})),
-		"by levels and by bytes": newEvaluator(f, assemble(f, kernels{symmetric: true, bytes: true})),
+	es := map[string]*Evaluator{
+		"compiled":    compiled,
+		"in lockstep": newEvaluator(f, assemble(f, kernels{})),
+		"by levels":   newEvaluator(f, assemble(f, kernels{symmetric: true})),
 	}
+	if canCompareBytes() {
+		es["by bytes"] = newEvaluator(f, assemble(f, kernels{bytes: true}))
+		es["by levels and by bytes"] = newEvaluator(f, assemble(f, kernels{symmetric: true, bytes: true}))
+	}
+	return es
 }
 
 func TestKernelsTakeWhatTheyShould(t *testing.T) {
@@ -323,7 +369,7 @@ func TestRanksOfManyThresholds(t *testing.T) {
 	for _, width := range []Width{Float32, Float64} {
 		f.Input = width
 		es := evaluators(t, f)
-		if es["by bytes"].program.rows == nil {
+		if e := es["by bytes"]; e != nil && e.program.rows == nil {
 			t.Fatal("no kernel that compares bytes takes it")
 		}
 		want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
@@ -387,7 +433,7 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	t.Helper()
 	f := randomForest(r, s)
 	es := evaluators(t, f)
-	n := []int{1, 7, 8, 9, 64, 65, 200}[r.IntN(7)]
+	n := min([]int{1, 7, 8, 9, 64, 65, 200}[r.IntN(7)], 9+10000/s.features)
 	from := r.IntN(f.NumRounds() + 1)
 	to := from + r.IntN(f.NumRounds()-from+1)
 	if r.IntN(2) == 0 {
@@ -420,25 +466,43 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 func TestRandomShapes(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	for range 300 {
-		s := shape{
-			features: 1 + r.IntN(12), outputs: 1 + r.IntN(4), trees: r.IntN(150), depth: r.IntN(9),
-			input: Width(r.IntN(2)), sum: Width(r.IntN(2)), ops: ordering, missing: onlyNaN, sentinel: r.IntN(2) == 0,
-		}
-		s.growth = growth(r.IntN(3))
-		if r.IntN(2) == 0 {
-			s.ops = anyOp
-		}
-		if r.IntN(2) == 0 {
-			s.missing = anyRule
-		}
-		switch r.IntN(4) {
-		case 0:
-			s.vectors = true
-		case 1:
-			s.lines, s.sum = true, Float64
-		}
-		compareKernels(t, r, s)
+		compareKernels(t, r, randomShape(r))
 	}
+}
+
+// FuzzKernels is TestRandomShapes for as long as one likes.
+func FuzzKernels(f *testing.F) {
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		compareKernels(t, r, randomShape(r))
+	})
+}
+
+func randomShape(r *rand.Rand) shape {
+	s := shape{
+		features: 1 + r.IntN(12), outputs: 1 + r.IntN(4), trees: r.IntN(150), depth: r.IntN(9),
+		input: Width(r.IntN(2)), sum: Width(r.IntN(2)), ops: ordering, missing: onlyNaN, sentinel: r.IntN(2) == 0,
+	}
+	s.growth = growth(r.IntN(3))
+	if r.IntN(4) == 0 {
+		s.features = 1 + r.IntN(200)
+	}
+	if r.IntN(2) == 0 {
+		s.outputs = 1
+	}
+	if r.IntN(2) == 0 {
+		s.ops = anyOp
+	}
+	if r.IntN(2) == 0 {
+		s.missing = anyRule
+	}
+	switch r.IntN(4) {
+	case 0:
+		s.vectors = true
+	case 1:
+		s.lines, s.sum = true, Float64
+	}
+	return s
 }
 
 func TestALastBaseOfLaterRounds(t *testing.T) {
