@@ -337,6 +337,7 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"levels of the same splits": {func(s *shape) { s.growth = level }, "symmetric by bytes"},
 		"nine such levels":          {func(s *shape) { s.growth, s.depth = level, 9 }, "symmetric by bytes"},
 		"such levels, many columns": {func(s *shape) { s.growth, s.features = level, 400 }, "symmetric"},
+		"many tiny trees":           {func(s *shape) { s.depth, s.trees = 2, 1500 }, "narrow"},
 		"no splits":                 {func(s *shape) { s.depth = 0 }, "symmetric"},
 	} {
 		t.Run(name, func(t *testing.T) {

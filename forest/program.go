@@ -111,6 +111,9 @@ func assemble(f *Forest, have kernels) *program {
 	}
 	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
 	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots
+	if !have.bytes {
+		p.rankColumns(f)
+	}
 	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
 	}
@@ -139,6 +142,14 @@ func (f *Forest) largestWindow() int {
 		most = max(most, sum)
 	}
 	return most
+}
+
+// nodes returns how many nodes all trees have.
+func (f *Forest) nodes() (n int) {
+	for i := range f.Trees {
+		n += len(f.Trees[i].Nodes)
+	}
+	return n
 }
 
 // anyNode reports whether any split is so, of those as well that no root reaches.
@@ -418,7 +429,7 @@ func keyOf(n *Node, width Width) int64 {
 
 // rankColumns makes float64 keys narrow ones, by their rank among the thresholds of their column.
 func (p *program) rankColumns(f *Forest) {
-	if f.Input != Float64 || p.keys() > narrowSlots {
+	if f.Input != Float64 || p.keys() > narrowSlots || p.cuts != nil {
 		return
 	}
 	cuts := make([][]int64, f.Features)
