@@ -337,7 +337,7 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"levels of the same splits": {func(s *shape) { s.growth = level }, "symmetric by bytes"},
 		"nine such levels":          {func(s *shape) { s.growth, s.depth = level, 9 }, "symmetric by bytes"},
 		"such levels, many columns": {func(s *shape) { s.growth, s.features = level, 400 }, "symmetric"},
-		"many tiny trees":           {func(s *shape) { s.depth, s.trees = 2, 1500 }, "narrow"},
+		"many tiny trees":           {func(s *shape) { s.growth, s.depth, s.trees = leafwise, 2, 1500 }, "narrow"},
 		"no splits":                 {func(s *shape) { s.depth = 0 }, "symmetric"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -352,13 +352,13 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 
 // TestRanksOfManyThresholds has more thresholds in a column than a byte counts, and every value around them.
 func TestRanksOfManyThresholds(t *testing.T) {
-	const n = 700
+	const n = 1000
 	f := &Forest{Features: 2, Outputs: 1, Input: Float32, Sum: Float32}
 	var rows []float64
 	for i := range n {
 		x := float64(float32(i) / 7)
 		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
-			{Feature: int32(i % 2), Value: x, Left: 1, Right: 2, DefaultLeft: i%3 == 0},
+			{Feature: int32(i % 4 / 3), Value: x, Left: 1, Right: 2, DefaultLeft: i%4 == 3},
 			{Feature: Leaf, Value: float64(i)},
 			{Feature: Leaf, Value: float64(-2 * i)},
 		}})
@@ -370,14 +370,44 @@ func TestRanksOfManyThresholds(t *testing.T) {
 	for _, width := range []Width{Float32, Float64} {
 		f.Input = width
 		es := evaluators(t, f)
-		if e := es["by bytes"]; e != nil && e.program.rows == nil {
-			t.Fatal("no kernel that compares bytes takes it")
+		if e := es["by bytes"]; e != nil {
+			if r := e.program.rows.(*bytewise).ranks; len(r.sources) != 4 {
+				t.Fatalf("%d slots: want 3 for 750 thresholds and 1 for 250", len(r.sources))
+			}
 		}
 		want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
 		Plain(es["compiled"], want, rows, 0, n)
 		for name, e := range es {
 			Margin(e, got, rows, 0, n)
 			sameBits(t, name, got, want)
+		}
+	}
+}
+
+// TestBytesOfManyColumns has as many slots as a row of ranks has bytes, and one more.
+func TestBytesOfManyColumns(t *testing.T) {
+	for _, input := range []Width{Float32, Float64} {
+		for _, n := range []int{1, rankSlots - 1, rankSlots, rankSlots + 1, 2 * rankSlots} {
+			r := rand.New(rand.NewPCG(6, uint64(n)))
+			f := &Forest{Features: n, Outputs: 1, Input: input}
+			for i := range n {
+				f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
+					{Feature: int32(i), Left: 1, Right: 2, Op: LessEqual},
+					{Feature: Leaf, Value: r.NormFloat64()},
+					{Feature: Leaf, Value: r.NormFloat64()},
+				}})
+			}
+			es := evaluators(t, f)
+			if e := es["by bytes"]; e != nil && (e.program.rows != nil) != (n <= rankSlots) {
+				t.Errorf("%d columns: taken by %T", n, e.program.rows)
+			}
+			rows := randomRows(r, n, 100)
+			want, got := make([]float64, 100), make([]float64, 100)
+			Plain(es["compiled"], want, rows, 0, n)
+			for name, e := range es {
+				Margin(e, got, rows, 0, n)
+				sameBits(t, fmt.Sprintf("%s, %d columns", name, n), got, want)
+			}
 		}
 	}
 }
