@@ -248,6 +248,9 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
 		"more columns than narrow holds": {33000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
 		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"the same, few levels":           {40, 1, 9, 5, Float32, Float64, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"the same, few leaves":           {40, 1, 9, 6, Float64, Float64, []Op{In, Equal}, anyRule, false, false, true, leafwise},
+		"the same, in levels":            {40, 1, 9, 10, Float32, Float32, []Op{NotEqual, Equal}, anyRule, false, false, true, level},
 		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
 		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
 		"leaf by leaf":                   {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
@@ -346,116 +349,6 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 			if got := kernel(s, kernels{bytes: true, symmetric: true}); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
-		})
-	}
-}
-
-// TestRanksOfManyThresholds has more thresholds in a column than a byte counts, and every value around them.
-func TestRanksOfManyThresholds(t *testing.T) {
-	const n = 1000
-	f := &Forest{Features: 2, Outputs: 1, Input: Float32, Sum: Float32}
-	var rows []float64
-	for i := range n {
-		x := float64(float32(i) / 7)
-		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
-			{Feature: int32(i % 4 / 3), Value: x, Left: 1, Right: 2, DefaultLeft: i%4 == 3},
-			{Feature: Leaf, Value: float64(i)},
-			{Feature: Leaf, Value: float64(-2 * i)},
-		}})
-		up, down := float64(math.Nextafter32(float32(x), 1e9)), float64(math.Nextafter32(float32(x), -1e9))
-		rows = append(rows, x, up, up, down, down, x)
-	}
-	inf := math.Inf(1)
-	rows = append(rows, math.NaN(), 3, 3, math.NaN(), inf, -inf, -inf, inf, math.NaN(), math.NaN())
-	for _, width := range []Width{Float32, Float64} {
-		f.Input = width
-		es := evaluators(t, f)
-		if e := es["by bytes"]; e != nil {
-			if r := e.program.rows.(*bytewise).ranks; len(r.sources) != 4 {
-				t.Fatalf("%d slots: want 3 for 750 thresholds and 1 for 250", len(r.sources))
-			}
-		}
-		want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
-		Plain(es["compiled"], want, rows, 0, n)
-		for name, e := range es {
-			Margin(e, got, rows, 0, n)
-			sameBits(t, name, got, want)
-		}
-	}
-}
-
-// TestBytesOfManyColumns has as many slots as a row of ranks has bytes, and one more.
-func TestBytesOfManyColumns(t *testing.T) {
-	for _, input := range []Width{Float32, Float64} {
-		for _, n := range []int{1, rankSlots - 1, rankSlots, rankSlots + 1, 2 * rankSlots} {
-			r := rand.New(rand.NewPCG(6, uint64(n)))
-			f := &Forest{Features: n, Outputs: 1, Input: input}
-			for i := range n {
-				f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
-					{Feature: int32(i), Left: 1, Right: 2, Op: LessEqual},
-					{Feature: Leaf, Value: r.NormFloat64()},
-					{Feature: Leaf, Value: r.NormFloat64()},
-				}})
-			}
-			es := evaluators(t, f)
-			if e := es["by bytes"]; e != nil && (e.program.rows != nil) != (n <= rankSlots) {
-				t.Errorf("%d columns: taken by %T", n, e.program.rows)
-			}
-			rows := randomRows(r, n, 100)
-			want, got := make([]float64, 100), make([]float64, 100)
-			Plain(es["compiled"], want, rows, 0, n)
-			for name, e := range es {
-				Margin(e, got, rows, 0, n)
-				sameBits(t, fmt.Sprintf("%s, %d columns", name, n), got, want)
-			}
-		}
-	}
-}
-
-// TestTreesOfAnySize has trees whose nodes are too many for narrow ones, and one that is too large for deep ones.
-func TestTreesOfAnySize(t *testing.T) {
-	for name, c := range map[string]struct {
-		nodes, trees int
-		want         string
-	}{
-		"a large tree":     {200_000, 1, "deep"},
-		"many":             {3000, 70, "deep"},
-		"an enormous tree": {2_200_000, 1, "wide"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(5, 5))
-			f := &Forest{Features: 3, Outputs: 1, Input: Float32, Sum: Float64}
-			for range c.trees {
-				// The root's right side has as many nodes as its left, so that one of them stands far away.
-				tree := Tree{Weight: 1}
-				var grow func(nodes int) int32
-				grow = func(nodes int) int32 {
-					at := int32(len(tree.Nodes))
-					tree.Nodes = append(tree.Nodes, Node{Feature: Leaf, Value: r.NormFloat64()})
-					if nodes > 2 {
-						n := Node{Feature: int32(r.IntN(3)), Op: LessEqual, Value: float64(float32(r.NormFloat64())), DefaultLeft: true}
-						n.Left = grow(nodes / 2)
-						n.Right = grow(nodes / 2)
-						tree.Nodes[at] = n
-					}
-					return at
-				}
-				grow(c.nodes)
-				f.Trees = append(f.Trees, tree)
-			}
-			e, err := Compile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch p := e.program; {
-			case p.deep && c.want != "deep", !p.deep && c.want == "deep", p.narrow && c.want == "wide":
-				t.Errorf("deep %v, narrow %v: want %s nodes", p.deep, p.narrow, c.want)
-			}
-			rows := randomRows(r, 3, 200)
-			want, got := make([]float64, 200), make([]float64, 200)
-			Plain(e, want, rows, 0, c.trees)
-			Margin(e, got, rows, 0, c.trees)
-			sameBits(t, "200 rows", got, want)
 		})
 	}
 }
