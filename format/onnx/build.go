@@ -172,6 +172,27 @@ func (b *builder) addColumns() error {
 		}
 	}
 	b.slots = len(b.columns)
+	if b.rows == forest.Float32 {
+		return nil
+	}
+	for _, p := range ports {
+		if kind(p.element) == float32s {
+			if err := b.round(b.value[p.name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// round makes a step that rounds a tensor of columns to float32, where rows are of float64 for others' sake.
+func (b *builder) round(v *value) error {
+	slots, err := b.materialise(v.cells)
+	if err != nil {
+		return err
+	}
+	at := b.append(&pipeline.Unary{Operator: "Cast", Func: pipeline.Round, Width32: true, X: slots})
+	v.cells = slotCells(at, len(slots))
 	return nil
 }
 

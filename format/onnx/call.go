@@ -23,6 +23,9 @@ func (b *builder) run(n *node) error {
 		}
 		return fmt.Errorf("operator %.40s is not supported", n.op)
 	}
+	if _, ok := b.opsets[n.domain]; !ok && n.domain != "ai.onnx" {
+		return fmt.Errorf("domain %q is in no opset_import", n.domain)
+	}
 	if err := c.readAttributes(); err != nil {
 		return err
 	}

@@ -47,8 +47,12 @@ type node struct {
 func readModel(data []byte) (*model, error) {
 	m := &model{opsets: map[string]int64{}, constants: map[string][]byte{}}
 	var graph []byte
+	version := false
 	err := each(data, func(f field) (err error) {
 		switch f.num {
+		case modelIRVersion:
+			version = true
+			_, err = f.integer()
 		case modelProducer:
 			m.producer, err = f.text()
 		case modelProducerVersion:
@@ -72,8 +76,11 @@ func readModel(data []byte) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if graph == nil {
+	switch {
+	case graph == nil:
 		return nil, errors.New("no graph")
+	case !version || len(m.opsets) == 0:
+		return nil, errors.New("no ir_version or no opset_import")
 	}
 	if err := m.graph(graph); err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
@@ -180,11 +187,11 @@ func readNode(message []byte) (n node, err error) {
 		var s string
 		switch f.num {
 		case nodeInput:
-			if s, err = f.text(); len(n.inputs) < maxEdges {
+			if s, err = f.text(); len(n.inputs) <= maxEdges {
 				n.inputs = append(n.inputs, s)
 			}
 		case nodeOutput:
-			if s, err = f.text(); len(n.outputs) < maxEdges {
+			if s, err = f.text(); len(n.outputs) <= maxEdges {
 				n.outputs = append(n.outputs, s)
 			}
 		case nodeName:

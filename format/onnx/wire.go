@@ -48,6 +48,7 @@ const (
 	attributeInts    = 8
 	attributeStrings = 9
 	attributeGraphs  = 11
+	attributeType    = 20
 	attributeRef     = 21
 
 	tensorDims     = 1

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Remakes the ONNX cases under testdata/onnx, and the damaged files made of them, the same bytes every time.
+# Remakes the ONNX cases under testdata/onnx, the damaged files made of them, and what internal/mlas is held against: the
+# same bytes every time.
 #
 # usage: testdata/make/onnx.sh [PATTERN]     only cases whose folder's name matches, such as 'forest-*'
 #
@@ -40,6 +41,9 @@ for list in "$make"/requirements-onnx-*.txt; do
 done
 [ "$pattern" != '*' ] || rm -rf testdata/onnx
 echo "onnxruntime $runtime: answering"
-"$(environment runtime-$runtime $make/requirements-onnxruntime-$runtime.txt)" $make/onnx/answer.py "$models" testdata/onnx "$pattern"
+interpreter=$(environment runtime-$runtime $make/requirements-onnxruntime-$runtime.txt)
+"$interpreter" $make/onnx/answer.py "$models" testdata/onnx "$pattern"
 echo "testdata/onnx: $(ls testdata/onnx | wc -l) cases"
-#DAMAGE
+[ "$pattern" = '*' ] || exit 0
+"$interpreter" $make/onnx/mlas.py internal/mlas/testdata/onnxruntime.json
+"$(environment 1.20.1 $make/requirements-onnx-1.20.1.txt)" $make/onnx/damage.py testdata
