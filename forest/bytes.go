@@ -46,8 +46,18 @@ func (l *byteLeaves) put(f *Forest, p *program, i, at int, node int32) {
 	l.payloads[i][at] = p.payload(f, i, node)
 }
 
+// A tree takes up to 768 bytes, whatever its size. Of few trees that is little; of many, each has to have as many
+// nodes as pay for it.
+const (
+	fewTrees    = 1000
+	payingNodes = 6
+)
+
 // newBytewise lays out a forest for the kernel that can take it, or returns nil when none can.
 func newBytewise(f *Forest, p *program) rowKernel {
+	if n := len(f.Trees); n > fewTrees && f.nodes() < payingNodes*n {
+		return nil
+	}
 	shallow, small := true, true
 	for i := range f.Trees {
 		leaves, depth := f.Trees[i].size()

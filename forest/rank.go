@@ -40,13 +40,9 @@ type (
 func cutsOf(f *Forest, p *program) [][]int64 {
 	cuts := make([][]int64, p.keys())
 	for i := range f.Trees {
-		nodes := f.Trees[i].Nodes
-		order, _ := levels(nodes)
-		for _, j := range order {
-			if n := &nodes[j]; n.Feature != Leaf {
-				key, slot := p.compare(f, n)
-				cuts[slot] = append(cuts[slot], key)
-			}
+		for n := range f.Trees[i].splits() {
+			key, slot := p.compare(f, n)
+			cuts[slot] = append(cuts[slot], key)
 		}
 	}
 	return cuts
@@ -57,7 +53,7 @@ func newRanks(p *program, cuts [][]int64) *ranks {
 	r := &ranks{cuts: cuts}
 	each(len(r.cuts), func(slot int) {
 		slices.Sort(r.cuts[slot])
-		r.cuts[slot] = slices.Compact(r.cuts[slot])
+		r.cuts[slot] = slices.Clone(slices.Compact(r.cuts[slot])) // there may have been many more
 	})
 	r.first = make([]int, len(r.cuts))
 	for slot, cuts := range r.cuts {

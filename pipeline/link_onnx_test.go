@@ -26,7 +26,7 @@ func TestLinksOfONNX(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := make([]float64, len(c.x))
-			Link{Kind: c.kind}.apply(got, c.x)
+			Link{Kind: c.kind}.apply(got, c.x, 1)
 			if d := cmp.Diff(bitsOf(c.want), bitsOf(got)); d != "" {
 				t.Errorf("%v, want %v", got, c.want)
 			}
