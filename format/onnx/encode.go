@@ -86,15 +86,14 @@ func (e *coder) table(c cell) (*pipeline.Table, error) {
 func (e *coder) each(b *builder, cells []cell) ([]*pipeline.Table, error) {
 	out := make([]*pipeline.Table, len(cells))
 	for i, c := range cells {
-		before := len(e.tables)
+		if e.texts != nil && e.tables[c.names] == nil {
+			if err := b.charge(2 * len(e.texts)); err != nil { // for the table, and for the column's names
+				return nil, err
+			}
+		}
 		var err error
 		if out[i], err = e.table(c); err != nil {
 			return nil, err
-		}
-		if len(e.tables) > before {
-			if err := b.charge(len(e.texts)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return out, nil
