@@ -15,8 +15,8 @@ const (
 
 // rankRow is a row as these kernels read it.
 type rankRow struct {
-	ranks [rankSlots]uint8
-	many  bool // they are more than fewSlots
+	ranks [rankSlots]uint8 //nolint:unused // by assembly
+	many  bool             // they are more than fewSlots
 }
 
 // ranks is how a row of keys becomes bytes.
