@@ -4,6 +4,7 @@ package forest
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -20,6 +21,27 @@ func TestPredictionAllocatesNothing(t *testing.T) {
 		Margin(e, dst, rows, 0, 100) // the scratch grows once
 		if a := testing.AllocsPerRun(100, func() { Margin(e, dst, rows[:n*30], 0, 100) }); a != 0 {
 			t.Errorf("%d rows: %v allocations", n, a)
+		}
+	}
+}
+
+// TestColumnsCostNothingUntilTheyAreUsed compiles small forests of as many columns as there may be.
+func TestColumnsCostNothingUntilTheyAreUsed(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for name, growth := range map[string]growth{"levels": level, "leaf by leaf": leafwise, "branching": branching} {
+		for _, input := range []Width{Float32, Float64} {
+			f := randomForest(r, shape{MaxFeatures, 1, 10, 5, input, Float64, ordering, anyRule, false, false, false, growth})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			e, err := Compile(f)
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
+				t.Errorf("%s: %d bytes were allocated", name, used)
+			}
+			runtime.KeepAlive(e)
 		}
 	}
 }

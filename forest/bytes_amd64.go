@@ -7,7 +7,7 @@ import "golang.org/x/sys/cpu"
 // hasBytes reports whether this machine runs the kernels that compare bytes.
 func hasBytes() bool {
 	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX2 &&
-		cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
+		cpu.X86.HasBMI2 && cpu.X86.HasLZCNT && cpu.X86.HasPOPCNT
 }
 
 // rankSmall and rankLarge write the rank of each slot for a row of keys.

@@ -9,15 +9,23 @@ import (
 // the time. Here each walk leaves when it has arrived, and those that go on close up. There may be many, since each waits
 // for memory: such trees do not fit the nearer caches.
 //
-// Their nodes are narrow ones that count the left child from themselves, so that a window may have any number of
-// them. Siblings stand side by side, and with them in the same line of the cache stand children of theirs, where most
-// leaves are first.
+// Siblings stand side by side, and with them in the same line of the cache stand children of theirs, those with most
+// leaves first. Nodes are as narrow ones, but count their children from themselves, so that a window may have any
+// number of them:
+//
+//	bits  0..11  the slot of the key to compare
+//	bits 12..31  how far the left child stands from the node; its sibling follows. Of a leaf, 0.
+//	bits 32..63  a split's key less one; a leaf's payload
 
-// deepReach is how far a child may stand from its parent.
-const deepReach = 1<<16 - 1
+const (
+	deepSlots = 1 << 12
+	deepReach = 1<<20 - 1
+	lineNodes = 8 // in a line of the cache
+)
 
-// lineNodes is how many nodes a line of the cache has.
-const lineNodes = 8
+func deepNode(value uint32, slot, reach int) uint64 {
+	return uint64(value)<<32 | uint64(reach)<<12 | uint64(slot)
+}
 
 // placeDeep lays out a tree and returns where its root is; ok is false when a child would be out of reach.
 func (p *program) placeDeep(win *treeWindow, f *Forest, tree int, order []int32) (root uint32, ok bool) {
@@ -29,7 +37,7 @@ func (p *program) placeDeep(win *treeWindow, f *Forest, tree int, order []int32)
 			weights[i] = weights[n.Left] + weights[n.Right]
 		}
 	}
-	lone := narrowNode(0, p.leafSlot(), 0)
+	lone := deepNode(0, p.leafSlot(), 0)
 	for len(win.small)%lineNodes != 0 {
 		win.small = append(win.small, lone)
 	}
@@ -39,7 +47,7 @@ func (p *program) placeDeep(win *treeWindow, f *Forest, tree int, order []int32)
 	put := func(i int32) {
 		places[i] = uint32(len(win.small))
 		if nodes[i].Feature == Leaf {
-			win.small = append(win.small, narrowNode(p.payload(f, tree, i), p.leafSlot(), 0))
+			win.small = append(win.small, deepNode(p.payload(f, tree, i), p.leafSlot(), 0))
 			return
 		}
 		win.small = append(win.small, 0) // until its children have their place
@@ -62,7 +70,7 @@ func (p *program) placeDeep(win *treeWindow, f *Forest, tree int, order []int32)
 		}
 		n := &nodes[i]
 		key, slot := p.compare(f, n)
-		win.small[places[i]] = narrowNode(uint32(int32(key-1)), slot, int(reach))
+		win.small[places[i]] = deepNode(uint32(int32(key-1)), slot, int(reach))
 		below, above := n.children()
 		put(below)
 		put(above)
@@ -78,10 +86,10 @@ func (p *program) placeDeep(win *treeWindow, f *Forest, tree int, order []int32)
 func deepStep(nodes unsafe.Pointer, i uint32, keys unsafe.Pointer) uint32 {
 	n := *(*uint64)(unsafe.Add(nodes, uintptr(i)*8))
 	right := uint32(0)
-	if int64(n) < *(*int64)(unsafe.Add(keys, uintptr(uint16(n))*8)) {
+	if int64(n) < *(*int64)(unsafe.Add(keys, uintptr(n%deepSlots)*8)) {
 		right = 1
 	}
-	return i + uint32(n)>>16 + right
+	return i + uint32(n)>>12 + right
 }
 
 // deepLevels is how many steps are taken before those that have arrived leave.
@@ -111,7 +119,7 @@ func deepTrees(win *treeWindow, keys []int64, payloads []uint32) {
 			word := *(*uint64)(unsafe.Add(nodes, uintptr(a)*8))
 			out[lane[i]%window] = uint32(word >> 32) // of a split, until its leaf's takes its place
 			at[on], lane[on] = a, lane[i]
-			if word>>16&deepReach != 0 {
+			if word>>12&deepReach != 0 {
 				on++
 			}
 		}

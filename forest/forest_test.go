@@ -195,25 +195,28 @@ var (
 
 func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 	shapes := map[string]shape{
-		"as XGBoost has them":            {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
-		"several outputs":                {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
-		"vector leaves":                  {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
-		"categories":                     {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
-		"as LightGBM has them":           {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
-		"linear leaves":                  {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
-		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
-		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
-		"more columns than narrow holds": {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
-		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"leaf by leaf":                   {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"leaf by leaf, float32":          {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
-		"leaf by leaf, several outputs":  {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"leaf by leaf, larger":           {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"as CatBoost has them":           {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
-		"levels of any kind":             {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
-		"deep":                           {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
+		"as XGBoost has them":             {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"several outputs":                 {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"vector leaves":                   {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
+		"categories":                      {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
+		"as LightGBM has them":            {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
+		"linear leaves":                   {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
+		"float32 rows, double sums":       {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
+		"double rows, float32 sums":       {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
+		"more columns than narrow holds":  {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"more outcomes than pay":          {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"leaves only":                     {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"no trees":                        {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"leaf by leaf":                    {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, float32":           {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
+		"leaf by leaf, several outputs":   {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, larger":            {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"a hundred columns":               {100, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, branching},
+		"a hundred columns, leaf by leaf": {100, 1, 130, 6, Float64, Float64, ordering, onlyNaN, false, false, true, leafwise},
+		"a hundred columns, levels":       {100, 2, 130, 6, Float64, Float32, ordering, onlyNaN, false, false, true, level},
+		"as CatBoost has them":            {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
+		"levels of any kind":              {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
+		"deep":                            {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
 	}
 	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -255,10 +258,17 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 				return "symmetric by bytes"
 			}
 			return "symmetric"
-		case *bytewise:
-			return strings.TrimPrefix(fmt.Sprintf("%T", k.trees), "*forest.")
+		case *mask, *sieve:
+			return strings.TrimPrefix(fmt.Sprintf("%T", k), "*forest.")
 		default:
-			return "lockstep"
+			p := assemble(f, have)
+			switch {
+			case p.deep:
+				return "deep"
+			case p.narrow:
+				return "narrow"
+			}
+			return "wide"
 		}
 	}
 	boosted := shape{30, 1, 100, 6, Float32, Float32, ordering, onlyNaN, false, false, true, branching}
@@ -273,12 +283,20 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"zeros missing":             {func(s *shape) { s.missing, s.features = anyRule, 20 }, "mask"},
 		"some categories":           {func(s *shape) { s.ops, s.trees = []Op{Less, Less, Less, In}, 4 }, "mask"},
 		"sixty-four leaves":         {func(s *shape) { s.growth = leafwise }, "sieve"},
-		"more leaves":               {func(s *shape) { s.growth, s.depth = leafwise, 9 }, "lockstep"},
-		"nine levels":               {func(s *shape) { s.depth = 9 }, "lockstep"},
-		"many columns":              {func(s *shape) { s.features = 400 }, "lockstep"},
+		"more leaves":               {func(s *shape) { s.growth, s.depth = leafwise, 9 }, "deep"},
+		"nine levels":               {func(s *shape) { s.depth = 9 }, "narrow"},
+		"many columns":              {func(s *shape) { s.features = 400 }, "narrow"},
+		"more leaves, double":       {func(s *shape) { s.growth, s.depth, s.input = leafwise, 9, Float64 }, "deep"},
+		"a hundred columns":         {func(s *shape) { s.features = 100 }, "mask"},
+		"a hundred double columns":  {func(s *shape) { s.features, s.growth, s.input = 100, leafwise, Float64 }, "sieve"},
+		"many double columns":       {func(s *shape) { s.features, s.input = 400, Float64 }, "narrow"},
+		"too many columns":          {func(s *shape) { s.features = 40000 }, "wide"},
+		"too many double columns":   {func(s *shape) { s.features, s.input = 40000, Float64 }, "wide"},
+		"deep, many columns":        {func(s *shape) { s.growth, s.depth, s.features = leafwise, 9, 3000 }, "narrow"},
 		"levels of the same splits": {func(s *shape) { s.growth = level }, "symmetric by bytes"},
 		"nine such levels":          {func(s *shape) { s.growth, s.depth = level, 9 }, "symmetric by bytes"},
 		"such levels, many columns": {func(s *shape) { s.growth, s.features = level, 400 }, "symmetric"},
+		"many tiny trees":           {func(s *shape) { s.depth, s.trees = 2, 1500 }, "narrow"},
 		"no splits":                 {func(s *shape) { s.depth = 0 }, "symmetric"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,6 +338,54 @@ func TestRanksOfManyThresholds(t *testing.T) {
 			Margin(e, got, rows, 0, n)
 			sameBits(t, name, got, want)
 		}
+	}
+}
+
+// TestTreesOfAnySize has trees whose nodes are too many for narrow ones, and one that is too large for deep ones.
+func TestTreesOfAnySize(t *testing.T) {
+	for name, c := range map[string]struct {
+		nodes, trees int
+		want         string
+	}{
+		"a large tree":     {200_000, 1, "deep"},
+		"many":             {3000, 70, "deep"},
+		"an enormous tree": {2_200_000, 1, "wide"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(5, 5))
+			f := &Forest{Features: 3, Outputs: 1, Input: Float32, Sum: Float64}
+			for range c.trees {
+				// The root's right side has as many nodes as its left, so that one of them stands far away.
+				tree := Tree{Weight: 1}
+				var grow func(nodes int) int32
+				grow = func(nodes int) int32 {
+					at := int32(len(tree.Nodes))
+					tree.Nodes = append(tree.Nodes, Node{Feature: Leaf, Value: r.NormFloat64()})
+					if nodes > 2 {
+						n := Node{Feature: int32(r.IntN(3)), Op: LessEqual, Value: float64(float32(r.NormFloat64())), DefaultLeft: true}
+						n.Left = grow(nodes / 2)
+						n.Right = grow(nodes / 2)
+						tree.Nodes[at] = n
+					}
+					return at
+				}
+				grow(c.nodes)
+				f.Trees = append(f.Trees, tree)
+			}
+			e, err := Compile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch p := e.program; {
+			case p.deep && c.want != "deep", !p.deep && c.want == "deep", p.narrow && c.want == "wide":
+				t.Errorf("deep %v, narrow %v: want %s nodes", p.deep, p.narrow, c.want)
+			}
+			rows := randomRows(r, 3, 200)
+			want, got := make([]float64, 200), make([]float64, 200)
+			Plain(e, want, rows, 0, c.trees)
+			Margin(e, got, rows, 0, c.trees)
+			sameBits(t, "200 rows", got, want)
+		})
 	}
 }
 

@@ -50,9 +50,10 @@ type rowKernel interface {
 	sum64(s *scratch, first, n int, sum float64) float64
 }
 
-// newRowKernel returns the fastest that can take the forest, or nil.
+// newRowKernel returns the fastest that can take the forest, or nil: rows of very many keys are for none, since what a
+// kernel keeps of each would be large however small the forest.
 func newRowKernel(f *Forest, p *program, have kernels) rowKernel {
-	if len(f.Trees) == 0 {
+	if len(f.Trees) == 0 || p.keys() > narrowSlots {
 		return nil
 	}
 	if f.Outputs > 1 {
@@ -88,7 +89,7 @@ type scratch struct {
 	keys     []int64   // rows of keys: one, or a block of them
 	payloads []uint32  // for each row, its leaf in each tree of the window; padding lanes write behind them
 	x        []float64 // widened rows, when something has to be walked or computed from them
-	ranks    rankRow   // of a row kernel
+	ranks    *rankRow  // of a row kernel
 	words    []uint64  // of a row kernel
 }
 
@@ -103,7 +104,7 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 		s.x = make([]float64, n*f.Features)
 	}
 	if p.rows != nil {
-		s.words = make([]uint64, p.rows.words())
+		s.ranks, s.words = new(rankRow), make([]uint64, p.rows.words())
 	}
 }
 
@@ -114,7 +115,7 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to int) {
 	f, p := e.forest, e.program
 	s := e.scratch.Get().(*scratch)
-	for f.Features > 0 && len(rows) >= f.Features {
+	for len(rows) >= f.Features {
 		n := 1
 		if p.rows == nil && len(rows) >= 8*f.Features {
 			n = min(len(rows)/f.Features, p.block())

@@ -71,10 +71,8 @@ func gather(f *Forest) outcomes {
 
 // ask returns the outcomes that tree t is the first to ask, and what deciding them costs.
 func (o *outcomes) ask(f *Forest, t *Tree, known int) (added []asked, cost int) {
-	order, _ := levels(t.Nodes)
-	for _, i := range order {
-		n := &t.Nodes[i]
-		if n.Feature == Leaf || n.Op < Equal {
+	for n := range t.splits() {
+		if n.Op < Equal {
 			continue
 		}
 		out := o.of(f, n)

@@ -1,6 +1,7 @@
 package forest
 
 import (
+	"iter"
 	"math"
 	"slices"
 )
@@ -110,17 +111,23 @@ func assemble(f *Forest, have kernels) *program {
 	}
 	p.needsRow = len(f.Lines) > 0 || len(p.outcomes.slots) > 0 || slices.Contains(p.outcomes.walked, true)
 	p.narrow = f.Input == Float32 && p.keys() <= narrowSlots
+	if !have.bytes {
+		p.rankColumns(f)
+	}
 	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
 	}
 	p.addValues(f)
 	p.rankColumns(f)
-	p.deep = p.narrow && (f.largestWindow() >= narrowNodes || f.isDeep())
-	if !p.assembleWindows(f) {
-		p.narrow, p.deep, p.cuts = p.narrow && f.largestWindow() < narrowNodes, false, nil
-		p.narrow = p.narrow && p.input == Float32
-		p.assembleWindows(f)
+	fits := f.largestWindow() < narrowNodes
+	p.deep = p.narrow && p.keys() <= deepSlots && (!fits || f.isDeep())
+	if p.deep && p.assembleWindows(f) {
+		return p
 	}
+	if p.deep = false; !fits {
+		p.narrow, p.cuts = false, nil
+	}
+	p.assembleWindows(f)
 	return p
 }
 
@@ -137,6 +144,15 @@ func (f *Forest) largestWindow() int {
 	return most
 }
 
+// nodes returns how many nodes all trees have.
+func (f *Forest) nodes() (n int) {
+	for i := range f.Trees {
+		n += len(f.Trees[i].Nodes)
+	}
+	return n
+}
+
+// anyNode reports whether any split is so, of those as well that no root reaches.
 func (f *Forest) anyNode(is func(*Node) bool) bool {
 	for i := range f.Trees {
 		nodes := f.Trees[i].Nodes
@@ -238,6 +254,18 @@ func levels(nodes []Node) (order []int32, depth uint32) {
 	}
 }
 
+// splits are those that the root reaches, level by level.
+func (t *Tree) splits() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		order, _ := levels(t.Nodes)
+		for _, i := range order {
+			if n := &t.Nodes[i]; n.Feature != Leaf && !yield(n) {
+				return
+			}
+		}
+	}
+}
+
 // size returns how many leaves the root reaches, and the number of splits on the longest path. It gives up, with more
 // leaves than any of the kernels that ask takes, where the tree is deeper than that many leaves can be.
 func (t *Tree) size() (leaves, depth int) {
@@ -275,9 +303,11 @@ func (p *program) addValues(f *Forest) {
 	}
 	p.values = make([]float64, p.firsts[len(f.Trees)])
 	each(len(f.Trees), func(i int) {
-		for j := range f.Trees[i].Nodes {
-			if f.Trees[i].Nodes[j].Feature == Leaf {
-				p.values[int(p.firsts[i])+j] = f.weighed(i, int32(j))
+		nodes := f.Trees[i].Nodes
+		order, _ := levels(nodes)
+		for _, j := range order {
+			if nodes[j].Feature == Leaf {
+				p.values[p.firsts[i]+uint32(j)] = f.weighed(i, j)
 			}
 		}
 	})
@@ -304,6 +334,10 @@ func (p *program) sum(f *Forest, dst []float64, payloads []uint32, first int, x 
 	case p.leaves == lines:
 		for i, leaf := range payloads {
 			f.addLeaf(dst, &trees[i], &trees[i].Nodes[leaf], x)
+		}
+	case p.leaves == vectors && f.Sum == Float32:
+		for k := range dst {
+			dst[k] = float64(f.sumVectors32(float32(dst[k]), trees, payloads, k))
 		}
 	case p.leaves == vectors:
 		for i, leaf := range payloads {
@@ -395,19 +429,20 @@ func keyOf(n *Node, width Width) int64 {
 
 // rankColumns makes float64 keys narrow ones, by their rank among the thresholds of their column.
 func (p *program) rankColumns(f *Forest) {
-	if f.Input != Float64 || p.keys() > narrowSlots {
+	if f.Input != Float64 || p.keys() > narrowSlots || p.cuts != nil {
 		return
 	}
 	cuts := make([][]int64, f.Features)
-	f.anyNode(func(n *Node) bool {
-		if n.Op < Equal {
-			cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+	for i := range f.Trees {
+		for n := range f.Trees[i].splits() {
+			if n.Op < Equal {
+				cuts[n.Feature] = append(cuts[n.Feature], keyOf(n, Float64))
+			}
 		}
-		return false
-	})
+	}
 	each(len(cuts), func(x int) {
 		slices.Sort(cuts[x])
-		cuts[x] = slices.Clip(slices.Compact(cuts[x]))
+		cuts[x] = slices.Clone(slices.Compact(cuts[x])) // there may have been many more
 	})
 	p.narrow, p.cuts = true, cuts
 }

@@ -8,12 +8,16 @@ import "slices"
 
 // What bytes hold at most.
 const (
-	rankSlots = 128 // of a row: what two registers of 64 bytes hold
+	rankSlots = 256 // of a row: what four registers of 64 bytes hold
+	fewSlots  = 128 // what two hold, which is quicker
 	rankCuts  = 255 // of a slot; rank 0 is below all of them, rank 255 not below any
 )
 
 // rankRow is a row as these kernels read it.
-type rankRow [rankSlots]uint8
+type rankRow struct {
+	ranks [rankSlots]uint8
+	many  bool // they are more than fewSlots
+}
 
 // ranks is how a row of keys becomes bytes.
 type ranks struct {
@@ -40,13 +44,9 @@ type (
 func cutsOf(f *Forest, p *program) [][]int64 {
 	cuts := make([][]int64, p.keys())
 	for i := range f.Trees {
-		nodes := f.Trees[i].Nodes
-		order, _ := levels(nodes)
-		for _, j := range order {
-			if n := &nodes[j]; n.Feature != Leaf {
-				key, slot := p.compare(f, n)
-				cuts[slot] = append(cuts[slot], key)
-			}
+		for n := range f.Trees[i].splits() {
+			key, slot := p.compare(f, n)
+			cuts[slot] = append(cuts[slot], key)
 		}
 	}
 	return cuts
@@ -57,7 +57,7 @@ func newRanks(p *program, cuts [][]int64) *ranks {
 	r := &ranks{cuts: cuts}
 	each(len(r.cuts), func(slot int) {
 		slices.Sort(r.cuts[slot])
-		r.cuts[slot] = slices.Compact(r.cuts[slot])
+		r.cuts[slot] = slices.Clone(slices.Compact(r.cuts[slot])) // there may have been many more
 	})
 	r.first = make([]int, len(r.cuts))
 	for slot, cuts := range r.cuts {
@@ -107,6 +107,7 @@ func (r *ranks) of(key int64, slot int) (byteSlot, rank uint8) {
 
 // fill ranks a row of keys.
 func (r *ranks) fill(row *rankRow, keys []int64) {
+	row.many = len(r.sources) > fewSlots
 	if r.small != nil {
 		rankSmall(&r.small[0], &r.sources[0], len(r.sources), &keys[0], row)
 	} else {

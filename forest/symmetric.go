@@ -19,8 +19,8 @@ type symmetric struct {
 	trees []symmetricTree
 
 	ranks  *ranks
-	blocks []byteBlock // as many as words; nil where keys are compared
-	keys   []decision  // sixty-four for each word
+	blocks []byteBlock // of bytes, as many as words
+	nodes  []uint64    // of keys, sixty-four for each word: narrow nodes without children
 
 	payloads []uint32  // leaves; one of the lists is there
 	doubles  []float64 // where they are added to one sum
@@ -34,7 +34,7 @@ type symmetricTree struct {
 	shift  uint32
 }
 
-// A decision is 1 when the key in its slot is not below its own.
+// A decision is 1 when the key in its slot is not below its own. Those of a forest stand as the bits of its words do.
 type decision struct {
 	key  int64
 	slot int
@@ -43,12 +43,10 @@ type decision struct {
 // newSymmetric lays out a forest of symmetric trees, or returns nil when one is not. With bytes, it compares bytes
 // if it can.
 func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
-	if len(f.Trees) == 0 || p.keys() > narrowSlots {
-		return nil
-	}
 	s := &symmetric{trees: make([]symmetricTree, 0, len(f.Trees))}
 	var levels [symmetricDepth]decision
 	var leaves []int32
+	var all []decision
 	word, bit := 0, 0 // the first that is free
 	for i := range f.Trees {
 		depth, ok := p.symmetrical(f, i, &levels, &leaves)
@@ -61,11 +59,11 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 		if bit+depth > 64 {
 			word, bit = word+1, 0
 		}
-		for len(s.keys) < 64*(word+1) {
-			s.keys = append(s.keys, decision{})
+		for len(all) < 64*(word+1) {
+			all = append(all, decision{})
 		}
 		for level, d := range levels[:depth] {
-			s.keys[64*word+bit+depth-1-level] = d
+			all[64*word+bit+depth-1-level] = d
 		}
 		s.trees = append(s.trees, symmetricTree{
 			leaves: uint32(len(s.payloads) + len(s.doubles)),
@@ -80,24 +78,22 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 			}
 		}
 	}
-	if bytes {
-		s.rank(p)
+	if bytes && s.rank(p, all) {
+		return s
 	}
-	if p.narrow {
-		for i := range s.keys {
-			s.keys[i].key <<= narrowShift
-		}
+	if !p.narrow {
+		return nil
+	}
+	s.nodes = make([]uint64, len(all))
+	for i, d := range all {
+		s.nodes[i] = narrowNode(uint32(int32(d.key-1)), d.slot, 0)
 	}
 	return s
 }
 
 // reserve makes room for leaves, no more than the forest has nodes.
 func (s *symmetric) reserve(f *Forest, p *program, leaves int) {
-	nodes := 0
-	for i := range f.Trees {
-		nodes += len(f.Trees[i].Nodes)
-	}
-	if leaves = min(leaves, nodes); p.leaves == doubles && f.Outputs == 1 {
+	if leaves = min(leaves, f.nodes()); p.leaves == doubles && f.Outputs == 1 {
 		s.doubles = make([]float64, 0, leaves)
 	} else {
 		s.payloads = make([]uint32, 0, leaves)
@@ -148,63 +144,63 @@ func (p *program) sameSplit(f *Forest, a, b *Node) bool {
 	return keyA == keyB && slotA == slotB
 }
 
-// rank has the kernel compare bytes, if the thresholds fit.
-func (s *symmetric) rank(p *program) {
+// rank has the kernel compare bytes. It reports false when the thresholds do not fit.
+func (s *symmetric) rank(p *program, all []decision) bool {
 	cuts := make([][]int64, p.keys())
 	for _, t := range s.trees {
-		for _, d := range s.decisions(t) {
+		for _, d := range t.of(all) {
 			cuts[d.slot] = append(cuts[d.slot], d.key)
 		}
 	}
 	if s.ranks = newRanks(p, cuts); s.ranks == nil {
-		return
+		return false
 	}
-	s.blocks = make([]byteBlock, len(s.keys)/64)
+	s.blocks = make([]byteBlock, len(all)/64)
 	for _, t := range s.trees {
 		b := &s.blocks[t.word]
-		for i, d := range s.decisions(t) {
+		for i, d := range t.of(all) {
 			bit := int(t.shift) + i
 			b.slot[bit], b.rank[bit] = s.ranks.of(d.key, d.slot)
 		}
 	}
-	s.keys = nil
+	return true
 }
 
-// decisions returns those of a tree, the last level's first.
-func (s *symmetric) decisions(t symmetricTree) []decision {
-	return s.keys[64*t.word+t.shift:][:bits.Len32(t.mask)]
+// of returns the tree's own decisions, the last level's first.
+func (t *symmetricTree) of(all []decision) []decision {
+	return all[64*t.word+t.shift:][:bits.Len32(t.mask)]
 }
 
-func (s *symmetric) words() int { return max(len(s.blocks), len(s.keys)/64) }
+func (s *symmetric) words() int { return max(len(s.blocks), len(s.nodes)/64) }
 
 // load makes all decisions for a row.
 func (s *symmetric) load(c *scratch) {
 	if s.blocks != nil {
-		s.ranks.fill(&c.ranks, c.keys)
-		decideBytes(&s.blocks[0], len(s.blocks), &c.ranks, &c.words[0])
+		s.ranks.fill(c.ranks, c.keys)
+		decideBytes(&s.blocks[0], len(s.blocks), c.ranks, &c.words[0])
 		return
 	}
 	for w := range c.words {
-		c.words[w] = decideKeys((*[64]decision)(s.keys[64*w:]), c.keys)
+		c.words[w] = decideKeys((*[64]uint64)(s.nodes[64*w:]), c.keys)
 	}
 }
 
 // decideKeys makes sixty-four decisions, eight in one piece.
-func decideKeys(all *[64]decision, keys []int64) (word uint64) {
+func decideKeys(nodes *[64]uint64, keys []int64) (word uint64) {
 	k := unsafe.Pointer(&keys[0])
 	for i := 0; i < 64; i += 8 {
-		d := (*[8]decision)(all[i:])
-		eight := d[0].bit(k) | d[1].bit(k)<<1 | d[2].bit(k)<<2 | d[3].bit(k)<<3 |
-			d[4].bit(k)<<4 | d[5].bit(k)<<5 | d[6].bit(k)<<6 | d[7].bit(k)<<7
+		n := (*[8]uint64)(nodes[i:])
+		eight := decide(n[0], k) | decide(n[1], k)<<1 | decide(n[2], k)<<2 | decide(n[3], k)<<3 |
+			decide(n[4], k)<<4 | decide(n[5], k)<<5 | decide(n[6], k)<<6 | decide(n[7], k)<<7
 		word |= eight << i
 	}
 	return word
 }
 
-// bit makes a decision. Its slot was checked when the forest was laid out.
-func (d *decision) bit(keys unsafe.Pointer) uint64 {
+// decide is narrowStep's comparison.
+func decide(node uint64, keys unsafe.Pointer) uint64 {
 	bit := uint64(0)
-	if *(*int64)(unsafe.Add(keys, d.slot*8)) >= d.key {
+	if int64(node) < *(*int64)(unsafe.Add(keys, uintptr(uint16(node))*8)) {
 		bit = 1
 	}
 	return bit

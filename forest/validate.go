@@ -18,8 +18,8 @@ const (
 // validate is the one gate between a parsed file and an evaluator: what passes can be evaluated
 // without any further check of an index, and every walk ends.
 func (f *Forest) validate() error {
-	if f.Features < 0 || f.Features > MaxFeatures {
-		return fmt.Errorf("%d features: want 0 to %d", f.Features, MaxFeatures)
+	if f.Features < 1 || f.Features > MaxFeatures { // the number of rows follows from their length
+		return fmt.Errorf("%d features: want 1 to %d", f.Features, MaxFeatures)
 	}
 	if f.Outputs < 1 || f.Outputs > MaxOutputs {
 		return fmt.Errorf("%d outputs: want 1 to %d", f.Outputs, MaxOutputs)

@@ -15,6 +15,7 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 		want   string
 	}{
 		"no outputs":              {func(f *Forest) { f.Outputs = 0 }, "0 outputs"},
+		"no features":             {func(f *Forest) { f.Features = 0; f.Trees = nil }, "0 features"},
 		"negative features":       {func(f *Forest) { f.Features = -1 }, "-1 features"},
 		"a tree without nodes":    {func(f *Forest) { f.Trees[1].Nodes = nil }, "tree 1: no nodes"},
 		"a child out of range":    {func(f *Forest) { f.Trees[0].Nodes[0].Right = 3 }, "tree 0: node 0: children 1 and 3 of 3"},
@@ -62,19 +63,25 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 }
 
 func TestNodesThatTheRootDoesNotReachAreLeftAlone(t *testing.T) {
-	f := &Forest{Features: 1, Outputs: 1, Trees: []Tree{{Weight: 1, Nodes: []Node{
+	nodes := []Node{
 		{Feature: 0, Left: 1, Right: 2},
 		{Feature: Leaf, Value: 1},
-		{Feature: Leaf, Value: 2},
-		{Feature: math.MaxInt32, Left: 900, Right: -7},
-	}}}}
-	e, err := Compile(f)
-	if err != nil {
-		t.Fatal(err)
+		{Feature: Leaf, Value: 2, Ref: 1},
+		{Feature: math.MaxInt32, Left: 900, Right: -7, Value: math.NaN()},
+		{Feature: math.MaxInt32, Left: 900, Right: -7, Op: In, Ref: -1, Missing: missingCount},
+		{Feature: Leaf, Value: math.Inf(1), Ref: 99},
+		{Feature: Leaf, Value: math.NaN(), Ref: -1},
 	}
-	var got [1]float64
-	Margin(e, got[:], []float64{1}, 0, 1)
-	if got[0] != 2 {
-		t.Errorf("margin %v, want 2", got[0])
+	for name, vectors := range map[string][]float64{"plain leaves": nil, "vector leaves": {1, 2}} {
+		for _, input := range []Width{Float64, Float32} {
+			f := &Forest{Features: 1, Outputs: 1, Input: input, Trees: []Tree{{Weight: 1, Nodes: nodes}}, Vectors: vectors}
+			for kernel, e := range evaluators(t, f) {
+				var got [1]float64
+				Margin(e, got[:], []float64{1}, 0, 1)
+				if got[0] != 2 {
+					t.Errorf("%s, %s: margin %v, want 2", name, kernel, got[0])
+				}
+			}
+		}
 	}
 }

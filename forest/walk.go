@@ -10,7 +10,7 @@ import "math"
 func Plain[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to int) {
 	f := e.forest
 	x := make([]float64, f.Features)
-	for len(rows) >= f.Features && f.Features > 0 {
+	for len(rows) >= f.Features {
 		widen(f, x, rows[:f.Features])
 		f.plain(dst[:f.Outputs], x, from, to)
 		rows, dst = rows[f.Features:], dst[f.Outputs:]
@@ -23,7 +23,7 @@ func Leaves[T float32 | float64](e *Evaluator, dst []int32, rows []T, from, to i
 	f := e.forest
 	trees := f.Trees[f.Round(from):f.Round(to)]
 	x := make([]float64, f.Features)
-	for len(rows) >= f.Features && f.Features > 0 {
+	for len(rows) >= f.Features {
 		widen(f, x, rows[:f.Features])
 		for i := range trees {
 			dst[i] = trees[i].Nodes[f.leaf(&trees[i], x)].ID
@@ -130,6 +130,15 @@ func (f *Forest) addVector(dst []float64, t *Tree, vector uint32) {
 	for k := range dst {
 		dst[k] = f.add(dst[k], f.weigh(v[k], t.Weight))
 	}
+}
+
+// sumVectors32 adds output k of vector leaves to sum, in float32 as addVector does.
+func (f *Forest) sumVectors32(sum float32, trees []Tree, leaves []uint32, k int) float32 {
+	for i, leaf := range leaves {
+		v := float32(f.Vectors[int(leaf)*f.Outputs+k])
+		sum += float32(v * float32(trees[i].Weight)) // rounded before it is added, on any machine
+	}
+	return sum
 }
 
 func (f *Forest) add(a, b float64) float64 {

@@ -29,11 +29,11 @@ type Condition struct {
 
 // Counts are what was counted in training: for each combination a row of numbers, one a class of the target.
 type Counts struct {
-	Rows        map[uint64]int32 // the row of each combination, by its hash
-	Classes     int              // numbers of a row
-	Numbers     []int32          // row by row
-	Sums        []float32        // of the target, a row each: then a row's one number says how many were summed
-	Denominator int32            // of [RateFrequency]
+	Rows        *Hashes   // the row of each combination
+	Classes     int       // numbers of a row
+	Numbers     []int32   // row by row
+	Sums        []float32 // of the target, a row each: then a row's one number says how many were summed
+	Denominator int32     // of [RateFrequency]
 }
 
 // A RateKind says what is good.
@@ -84,17 +84,15 @@ func (s *CTR) Check(slots int) error {
 }
 
 func (c *Counts) check() error {
-	if c == nil || c.Classes < 1 || len(c.Numbers)%c.Classes != 0 {
+	if c == nil || c.Rows == nil || c.Classes < 1 || len(c.Numbers)%c.Classes != 0 {
 		return errors.New("counts that do not divide into rows")
 	}
 	rows := len(c.Numbers) / c.Classes
 	if c.Sums != nil && (c.Classes != 1 || len(c.Sums) != rows) {
 		return fmt.Errorf("%d sums for %d rows of %d counts", len(c.Sums), rows, c.Classes)
 	}
-	for hash, row := range c.Rows {
-		if row < 0 || int(row) >= rows {
-			return fmt.Errorf("hash %d is in row %d of %d", hash, row, rows)
-		}
+	if least, most := c.Rows.span(); least < 0 || int(most) >= rows {
+		return fmt.Errorf("hashes are in the rows %d to %d of %d", least, most, rows)
 	}
 	return nil
 }
@@ -123,37 +121,53 @@ func (c *Counts) checkRate(r *Rate) error {
 func (s *CTR) Run(b *Block, at int) {
 	for i := range b.Len() {
 		slots := b.Row(i)
-		row, seen := s.Counts.Rows[s.hash(slots)]
+		row, seen := s.Counts.Rows.find(s.hash(slots))
+		if seen {
+			s.seen(slots[at:at+len(s.Rates)], int(row))
+			continue
+		}
 		for j := range s.Rates {
 			r := &s.Rates[j]
-			good, total := s.Counts.of(r, int(row), seen)
-			rate := (good + r.Prior) / (total + r.Weight)
-			slots[at+j] = float64((rate + r.Shift) * r.Scale)
+			total := float32(0)
+			if r.Kind == RateFrequency {
+				total = float32(s.Counts.Denominator)
+			}
+			slots[at+j] = r.of(0, total)
 		}
 	}
 }
 
-// of returns what is good in a row, and of how many.
-func (c *Counts) of(r *Rate, row int, seen bool) (good, total float32) {
-	switch {
-	case r.Kind == RateFrequency && seen:
-		return float32(c.Numbers[row]), float32(c.Denominator)
-	case r.Kind == RateFrequency:
-		return 0, float32(c.Denominator)
-	case !seen:
-		return 0, 0
-	case r.Kind == RateMean:
-		return c.Sums[row], float32(c.Numbers[row])
-	}
+// seen computes the rates of a combination that has counts.
+func (s *CTR) seen(dst []float64, row int) {
+	c := s.Counts
 	numbers := c.Numbers[row*c.Classes:][:c.Classes]
-	all, some := int32(0), int32(0)
-	for k, n := range numbers {
-		all += n
-		if r.Kind == RateWithin && k == int(r.Class) || r.Kind == RateAbove && k > int(r.Class) {
-			some += n
+	sum := int32(0)
+	for _, n := range numbers {
+		sum += n
+	}
+	all := float32(sum)
+	for j := range s.Rates {
+		switch r := &s.Rates[j]; r.Kind {
+		case RateAbove:
+			good := int32(0)
+			for _, n := range numbers[r.Class+1:] {
+				good += n
+			}
+			dst[j] = r.of(float32(good), all)
+		case RateWithin:
+			dst[j] = r.of(float32(numbers[r.Class]), all)
+		case RateMean:
+			dst[j] = r.of(c.Sums[row], all)
+		default:
+			dst[j] = r.of(all, float32(c.Denominator))
 		}
 	}
-	return float32(some), float32(all)
+}
+
+// of is the rate of so much good in a total.
+func (r *Rate) of(good, total float32) float64 {
+	rate := (good + r.Prior) / (total + r.Weight)
+	return float64((rate + r.Shift) * r.Scale)
 }
 
 // hash combines categories and conditions.

@@ -57,9 +57,9 @@ func TestIndicators(t *testing.T) {
 
 // counted is what was counted of two combinations and three classes.
 func counted(rows ...uint64) *Counts {
-	c := &Counts{Rows: map[uint64]int32{}, Classes: 3, Numbers: []int32{1, 2, 3, 10, 0, 5}, Denominator: 40}
+	c := &Counts{Rows: NewHashes(2), Classes: 3, Numbers: []int32{1, 2, 3, 10, 0, 5}, Denominator: 40}
 	for i, h := range rows {
-		c.Rows[h] = int32(i)
+		c.Rows.Put(h, int32(i))
 	}
 	return c
 }
@@ -67,7 +67,7 @@ func counted(rows ...uint64) *Counts {
 func TestRates(t *testing.T) {
 	hash := func(code float64) uint64 { return combine(0, signed(code)) }
 	numbers := &Counts{
-		Rows: map[uint64]int32{hash(5): 0, hash(4294967290): 1}, Classes: 1, Numbers: []int32{4, 8}, Sums: []float32{2.5, 1}, Denominator: 40,
+		Rows: counted(hash(5), hash(4294967290)).Rows, Classes: 1, Numbers: []int32{4, 8}, Sums: []float32{2.5, 1}, Denominator: 40,
 	}
 	for name, c := range map[string]struct {
 		rate   Rate
@@ -131,8 +131,8 @@ func TestACTRThatContradictsItselfIsRefused(t *testing.T) {
 		"no counts":             {func(s *CTR) { s.Counts = nil }, "do not divide into rows"},
 		"no classes":            {func(s *CTR) { s.Counts.Classes = 0 }, "do not divide into rows"},
 		"half a row":            {func(s *CTR) { s.Counts.Numbers = s.Counts.Numbers[:5] }, "do not divide into rows"},
-		"a row that is not":     {func(s *CTR) { s.Counts.Rows[3] = 2 }, "hash 3 is in row 2 of 2"},
-		"a negative row":        {func(s *CTR) { s.Counts.Rows[3] = -1 }, "hash 3 is in row -1"},
+		"a row that is not":     {func(s *CTR) { s.Counts.Rows.Put(3, 2) }, "rows 0 to 2 of 2"},
+		"a negative row":        {func(s *CTR) { s.Counts.Rows.Put(3, -5) }, "rows -5 to 1 of 2"},
 		"another class":         {func(s *CTR) { s.Rates[0].Class = 3 }, "rate 0: class 3 of 3"},
 		"a mean of classes":     {func(s *CTR) { s.Rates[0].Kind = RateMean }, "a mean without sums"},
 		"sums beside classes":   {func(s *CTR) { s.Counts.Sums = []float32{1, 2} }, "2 sums for 2 rows of 3 counts"},
@@ -144,6 +144,38 @@ func TestACTRThatContradictsItselfIsRefused(t *testing.T) {
 			c.change(s)
 			if err := s.Check(2); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestHashesAreFound(t *testing.T) {
+	for name, make := range map[string]func(i uint64) uint64{
+		"spread":                       func(i uint64) uint64 { return combine(0, i) },
+		"together":                     func(i uint64) uint64 { return 7<<40 + i },
+		"at the end, all in one place": func(i uint64) uint64 { return math.MaxUint64 - i },
+		"at the beginning":             func(i uint64) uint64 { return i },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, n := range []uint64{0, 1, 2, 3, 8, 1000} {
+				h := NewHashes(int(n))
+				for i := range n {
+					h.Put(make(2*i), 99)
+				}
+				for i := range n {
+					h.Put(make(2*i), int32(i))
+				}
+				for i := range n {
+					if row, ok := h.find(make(2 * i)); !ok || row != int32(i) {
+						t.Fatalf("of %d hashes, number %d is in row %d, %v", n, i, row, ok)
+					}
+					if row, ok := h.find(make(2*i + 1)); ok {
+						t.Fatalf("of %d hashes, one that is not there is in row %d", n, row)
+					}
+				}
+				if least, most := h.span(); least != 0 || most != int32(n)-1 {
+					t.Errorf("%d hashes are in the rows %d to %d", n, least, most)
+				}
 			}
 		})
 	}

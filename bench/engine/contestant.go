@@ -37,7 +37,6 @@ type ours struct {
 	rows     int
 	features int
 	double   bool // results are float64
-	width    int  // the results of a row that others give as well, its last
 	at       int  // the next row
 	dst      []float64
 }
@@ -148,7 +147,7 @@ type theirs struct {
 
 func openTheirs(l *library, m model, cache string, r rival) (contestant, error) {
 	command := append(r.command(cache, m), l.path(cache, m, l.model), strconv.Itoa(m.Features), l.path(cache, m, l.rows()))
-	t := &theirs{cmd: exec.Command(command[0], command[1:]...), digits: 8, width: max(1, m.width)} //nolint:noctx // it ends when its input does
+	t := &theirs{cmd: exec.Command(command[0], command[1:]...), digits: 8, width: max(1, m.width)}
 	if l.double {
 		t.digits = 16
 	}

@@ -44,7 +44,7 @@ func openOften(m model, path string, short bool) (opened, error) {
 	}
 	var millis, grown []float64
 	for range times {
-		out, err := exec.Command(self, "-open", path).CombinedOutput() //nolint:noctx // it opens a file and ends
+		out, err := exec.Command(self, "-open", path).CombinedOutput()
 		if err != nil {
 			return o, fmt.Errorf("opening in a process of its own: %w: %s", err, out)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/besra-ml/besra/pipeline"
 )
 
 // A .cbm file is its magic, the size and bytes of the core, a FlatBuffers document, and then what the core names as
@@ -80,13 +82,13 @@ func (m *model) readBinary(data []byte) error {
 	if err := m.readInfo(core); err != nil {
 		return err
 	}
-	parts := core.texts(3)
+	parts := core.raws(3)
 	if doc.err != nil {
 		return in("parts", doc.err)
 	}
 	for _, part := range parts {
 		if part != ctrPart {
-			return fmt.Errorf("part %.40q is not supported: text and embedding features are not", part)
+			return fmt.Errorf("part %.40q: %w", part, errKind)
 		}
 		if m.tables != nil {
 			return fmt.Errorf("part %q comes twice", part)
@@ -103,13 +105,8 @@ func (m *model) readBinary(data []byte) error {
 
 // readCore reads features and trees.
 func (m *model) readCore(t fbTable) error {
-	for _, kind := range []struct {
-		field int
-		name  string
-	}{{12, "text"}, {18, "embedding"}, {13, "estimated"}} {
-		if n := len(t.vector(kind.field, 4)) / 4; n > 0 {
-			return fmt.Errorf("%d %s features, which are not supported", n, kind.name)
-		}
+	if err := refuseOthers(t); err != nil {
+		return err
 	}
 	m.outputs = int(t.int32(0, 0))
 	m.scale = t.float64(14, 1)
@@ -139,6 +136,28 @@ func (m *model) readCore(t fbTable) error {
 	}
 	return nil
 }
+
+// refuseOthers refuses features of other kinds than numbers and categories, by their names.
+func refuseOthers(t fbTable) error {
+	for _, other := range []struct {
+		field int
+		kind  string
+	}{{12, "text"}, {18, "embedding"}} {
+		err := t.children(other.field, func(_ int, f fbTable) error {
+			return fmt.Errorf("%s feature %d, %.40q: %w", other.kind, f.int32(1, -1), f.raw(2), errKind)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if n := len(t.vector(13, 4)) / 4; n > 0 {
+		return fmt.Errorf("%d features that are estimated of others: %w", n, errKind)
+	}
+	return nil
+}
+
+// errKind refuses features of text, of embeddings, and what is computed of them.
+var errKind = errors.New("only numbers and categories are supported")
 
 func (m *model) readFeatures(t fbTable) error {
 	err := t.children(5, func(_ int, f fbTable) error {
@@ -213,7 +232,7 @@ func (b *ctrBase) read(t fbTable) error {
 func (m *model) readInfo(core fbTable) error {
 	words := map[string]string{}
 	err := core.children(2, func(_ int, pair fbTable) error {
-		words[pair.text(0)] = pair.text(1)
+		words[pair.raw(0)] = pair.raw(1) // users may add what they like
 		return nil
 	})
 	if err != nil {
@@ -262,15 +281,16 @@ func readTable(t fbTable, base *ctrBase) (*ctrTable, error) {
 		return nil, t.err
 	}
 	size, mean := 4, false // of a row in the blob
-	switch base.kind {
-	case borders, buckets:
+	switch base.kind.rate() {
+	case pipeline.RateAbove, pipeline.RateWithin:
 		if classes < 2 || int(classes) > len(blob)/4 {
 			return nil, fmt.Errorf("%d classes in counts of %d bytes", classes, len(blob))
 		}
 		table.Classes = int(classes)
 		size = 4 * table.Classes
-	case binarizedTargetMeanValue, floatTargetMeanValue:
+	case pipeline.RateMean:
 		size, mean = 8, true
+	default:
 	}
 	if len(index)%bucketSize != 0 || len(blob)%size != 0 {
 		return nil, fmt.Errorf("an index of %d bytes and counts of %d, in rows of %d", len(index), len(blob), size)
@@ -283,7 +303,7 @@ func readTable(t fbTable, base *ctrBase) (*ctrTable, error) {
 		table.Numbers = append(table.Numbers, int32(binary.LittleEndian.Uint32(b)))
 	}
 	rows := uint32(len(blob) / size)
-	table.Rows = make(map[uint64]int32, min(len(index)/bucketSize, len(blob)/size))
+	table.Rows = pipeline.NewHashes(min(len(index)/bucketSize, len(blob)/size))
 	for ; len(index) > 0; index = index[bucketSize:] {
 		h, row := binary.LittleEndian.Uint64(index), binary.LittleEndian.Uint32(index[8:])
 		if h == noHash {
@@ -292,7 +312,7 @@ func readTable(t fbTable, base *ctrBase) (*ctrTable, error) {
 		if row >= rows {
 			return nil, fmt.Errorf("hash %d is in row %d of %d", h, row, rows)
 		}
-		table.Rows[h] = int32(row)
+		table.Rows.Put(h, int32(row))
 	}
 	return table, nil
 }

@@ -204,6 +204,7 @@ func TestLabels(t *testing.T) {
 		"loss-logloss-turned":          {"fraud"},
 		"loss-logloss-signs":           {"1"},
 		"loss-logloss-fractions":       {"1.5"},
+		"loss-logloss-truths":          {"True"},
 		"loss-crossentropy":            nil,
 		"loss-multiclass":              {"0", "1", "2", "3"},
 		"loss-multiclass-names":        {"a", "b", "ü"},

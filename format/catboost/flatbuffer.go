@@ -200,21 +200,21 @@ func (t fbTable) doubles(i int) []float64 {
 
 // text returns string i.
 func (t fbTable) text(i int) string {
+	text := t.raw(i)
+	if !utf8.ValidString(text) {
+		t.fail(t.at, "a string is not valid UTF-8")
+		return ""
+	}
+	return text
+}
+
+// raw returns string i, whatever bytes it has.
+func (t fbTable) raw(i int) string {
 	at, ok := t.field(i, 4)
 	if !ok {
 		return ""
 	}
-	return t.textAt(t.follow(at))
-}
-
-// textAt returns the string at a place.
-func (f *flatbuffer) textAt(at int) string {
-	b := f.elements(at, 1)
-	if !utf8.Valid(b) {
-		f.fail(at, "a string is not valid UTF-8")
-		return ""
-	}
-	return string(b)
+	return string(t.elements(t.follow(at), 1))
 }
 
 // children calls each with every table of vector i, until something is wrong.
@@ -240,8 +240,8 @@ func (t fbTable) children(i int, each func(n int, child fbTable) error) error {
 	return t.err
 }
 
-// texts returns the strings of vector i.
-func (t fbTable) texts(i int) []string {
+// raws returns the strings of vector i.
+func (t fbTable) raws(i int) []string {
 	at, ok := t.field(i, 4)
 	if !ok {
 		return nil
@@ -250,7 +250,7 @@ func (t fbTable) texts(i int) []string {
 	offsets := t.vector(i, 4)
 	var out []string
 	for j := 0; j < len(offsets)/4 && t.err == nil; j++ {
-		out = append(out, t.textAt(t.follow(at+4*j)))
+		out = append(out, string(t.elements(t.follow(at+4*j), 1)))
 	}
 	return out
 }

@@ -3,8 +3,8 @@ package catboost
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/besra-ml/besra/internal/jsonscan"
 )
@@ -80,11 +80,11 @@ func whole(text string, read func(*jsonscan.Scanner) error) error {
 	return s.End()
 }
 
-// version finds the release in what the build wrote about itself. Some only know their commit.
+// version finds the release in what the build wrote about itself, as "Branch: tags/v1.2.10". Some know their commit alone.
 func (n *info) version(text string) {
-	if m := regexp.MustCompile(`tags/v(\d+(\.\d+)*)\s`).FindStringSubmatch(text); m != nil {
-		n.trainer = m[1]
-	}
+	_, release, _ := strings.Cut(text, "tags/v")
+	end := strings.IndexFunc(release, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	n.trainer = release[:max(0, end)]
 }
 
 func (n *info) params(s *jsonscan.Scanner) error {
@@ -185,19 +185,26 @@ func (n *info) classParams(s *jsonscan.Scanner) error {
 	})
 }
 
-// classNames takes names of classes: texts, or numbers, which are named as they are written.
+// classNames takes names of classes: texts; or numbers and truth values, which are named as Python writes them.
 func (n *info) classNames(s *jsonscan.Scanner) error {
 	if s.Peek() == 'n' { // null: there are none
 		return s.Skip()
 	}
 	return s.Array(func() error {
-		if s.Peek() == '"' {
-			name, err := s.Text()
-			n.classes = append(n.classes, name)
-			return err
+		name, err := "", error(nil)
+		switch s.Peek() {
+		case '"':
+			name, err = s.Text()
+		case 't':
+			name, err = "True", s.Skip()
+		case 'f':
+			name, err = "False", s.Skip()
+		default:
+			var x float64
+			x, err = s.Float()
+			name = strconv.FormatFloat(x, 'f', -1, 64)
 		}
-		x, err := s.Float()
-		n.classes = append(n.classes, strconv.FormatFloat(x, 'f', -1, 64))
+		n.classes = append(n.classes, name)
 		return err
 	})
 }

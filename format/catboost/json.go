@@ -128,7 +128,7 @@ func (d document) features() error {
 		case "ctrs":
 			return in(name, d.list(d.ctr))
 		case "text_features", "embedding_features", "estimated_features":
-			return in(name, d.list(func(int) error { return errors.New("such features are not supported") }))
+			return in(name, d.list(func(int) error { return errKind }))
 		}
 		return d.Skip()
 	})

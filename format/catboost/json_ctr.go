@@ -164,9 +164,9 @@ func (d document) table(kind ctrKind) (*ctrTable, error) {
 
 // rows takes the rows of a table: the hash as text, then its numbers.
 func (d document) rows(t *ctrTable, stride int, mean bool) error {
-	t.Rows = map[uint64]int32{}
+	var hashes []uint64
 	n := 0 // elements of the row so far
-	err := d.list(func(i int) error {
+	err := d.list(func(int) error {
 		at := n
 		if n++; n == stride {
 			n = 0
@@ -181,9 +181,7 @@ func (d document) rows(t *ctrTable, stride int, mean bool) error {
 			if err != nil {
 				return fmt.Errorf("%.40q is not a hash", text)
 			}
-			if h != noHash {
-				t.Rows[h] = int32(i / stride)
-			}
+			hashes = append(hashes, h)
 		case mean && at == 1:
 			x, err := d.float32()
 			t.Sums = append(t.Sums, x)
@@ -197,6 +195,12 @@ func (d document) rows(t *ctrTable, stride int, mean bool) error {
 	})
 	if err == nil && n != 0 {
 		err = fmt.Errorf("its elements do not divide into rows of %d", stride)
+	}
+	t.Rows = pipeline.NewHashes(len(hashes))
+	for i, h := range hashes {
+		if h != noHash {
+			t.Rows.Put(h, int32(i))
+		}
 	}
 	return err
 }

@@ -88,11 +88,11 @@ def default(name):
 def answer(case, version, models, out):
     name = case.folder(version)
     source, folder = os.path.join(models, name), os.path.join(out, name)
-    if case.refused and os.path.isdir(folder):
-        return  # its ids are drawn by chance: it is made once
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    shutil.copyfile(os.path.join(source, f"model.{case.format}"), os.path.join(folder, f"model.{case.format}"))
+    file = f"model.{case.format}"
+    if not case.refused or not os.path.exists(os.path.join(folder, file)):  # ids of text features are drawn by chance
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        shutil.copyfile(os.path.join(source, file), os.path.join(folder, file))
     if case.refused:
         with open(os.path.join(folder, "case.json"), "w", encoding="utf-8") as f:
             f.write(c.described(case, version, case.settings()["loss_function"]))

@@ -88,7 +88,7 @@ def converted(catboost, params, p, data, case):
     return model
 
 
-REFUSED = "not supported"
+REFUSED = "only numbers and categories are supported"
 
 
 def texts(rng):
@@ -192,8 +192,8 @@ COMBINED = [
 ]
 
 OUTSIDE = [
-    Case("text", texts, {}, ["text features"], fit=text_model, refused=REFUSED),
-    Case("embedding", texts, {}, ["embedding features"], fit=embedding_model, refused=REFUSED),
+    Case("text", texts, {}, ["text features"], fit=text_model, refused="text feature 4, \"\": " + REFUSED),
+    Case("embedding", texts, {}, ["embedding features"], fit=embedding_model, refused="embedding feature 4, \"\": " + REFUSED),
 ]
 
 CASES = ONE_HOT + SIMPLE + TARGETS + COMBINED + OUTSIDE

@@ -61,6 +61,7 @@ BINARY = [
     loss("Logloss", classes("genuine", "fraud"), "logloss-names-json", ["class names"], format="json"),
     loss("Logloss", classes(-1, 1), "logloss-signs", ["class names"]),
     loss("Logloss", classes(0.5, 1.5), "logloss-fractions", ["class names"]),
+    loss("Logloss", classes(False, True), "logloss-truths", ["class names"]),
     loss("Logloss", classes("genuine", "fraud"), "logloss-turned", ["class names"], {"class_names": ["genuine", "fraud"]}),
     loss("Logloss", "binary", "logloss-weights", ["class weights"], {"class_weights": [1, 7]}),
     loss("Logloss", "binary", "logloss-sure", ["probabilities of 0 and 1"], fit=scaled(900, 3)),
