@@ -1,18 +1,14 @@
 package forest
 
-// A bytewise is a forest for a kernel that compares bytes: mask.go has those of few levels, sieve.go those of few
-// leaves, whatever their shape.
-type bytewise struct {
-	ranks *ranks
-	trees byteTrees
-}
+// Kernels that compare bytes see a row as its ranks: mask.go has those for trees of few levels, sieve.go those for trees
+// of few leaves, whatever their shape; symmetric.go compares bytes if it can.
 
-// byteTrees are the trees of such a kernel: a rowKernel's methods, for a row that is ranked.
-type byteTrees interface {
-	walk(row *rankRow, first int, payloads []uint32)
-	sum32(row *rankRow, first, n int, sum float32) float32
-	sum64(row *rankRow, first, n int, sum float64) float64
-}
+// bytewise is what they have in common as row kernels.
+type bytewise struct{ ranks *ranks }
+
+func (b bytewise) words() int { return 0 }
+
+func (b bytewise) load(s *scratch) { b.ranks.fill(s.ranks, s.keys) }
 
 // A byteBlock is sixty-four decisions: a value goes right when its rank is not below the split's.
 type byteBlock struct {
@@ -72,24 +68,8 @@ func newBytewise(f *Forest, p *program) rowKernel {
 	case r == nil:
 		return nil
 	case shallow:
-		return &bytewise{r, newMask(f, p, r)}
+		return newMask(f, p, r)
 	default:
-		return &bytewise{r, newSieve(f, p, r)}
+		return newSieve(f, p, r)
 	}
-}
-
-func (b *bytewise) words() int { return 0 }
-
-func (b *bytewise) load(s *scratch) { b.ranks.fill(&s.ranks, s.keys) }
-
-func (b *bytewise) walk(s *scratch, first int, payloads []uint32) {
-	b.trees.walk(&s.ranks, first, payloads)
-}
-
-func (b *bytewise) sum32(s *scratch, first, n int, sum float32) float32 {
-	return b.trees.sum32(&s.ranks, first, n, sum)
-}
-
-func (b *bytewise) sum64(s *scratch, first, n int, sum float64) float64 {
-	return b.trees.sum64(&s.ranks, first, n, sum)
 }

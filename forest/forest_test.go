@@ -238,28 +238,31 @@ var (
 
 func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 	shapes := map[string]shape{
-		"as XGBoost has them":            {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
-		"several outputs":                {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
-		"vector leaves":                  {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
-		"categories":                     {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
-		"as LightGBM has them":           {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
-		"linear leaves":                  {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
-		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
-		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
-		"more columns than narrow holds": {33000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
-		"the same, few levels":           {40, 1, 9, 5, Float32, Float64, []Op{In, Equal}, anyRule, false, false, true, branching},
-		"the same, few leaves":           {40, 1, 9, 6, Float64, Float64, []Op{In, Equal}, anyRule, false, false, true, leafwise},
-		"the same, in levels":            {40, 1, 9, 10, Float32, Float32, []Op{NotEqual, Equal}, anyRule, false, false, true, level},
-		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"leaf by leaf":                   {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"leaf by leaf, float32":          {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
-		"leaf by leaf, several outputs":  {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"leaf by leaf, larger":           {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"as CatBoost has them":           {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
-		"levels of any kind":             {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
-		"deep":                           {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
+		"as XGBoost has them":             {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"several outputs":                 {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"vector leaves":                   {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
+		"categories":                      {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
+		"as LightGBM has them":            {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
+		"linear leaves":                   {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
+		"float32 rows, double sums":       {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
+		"double rows, float32 sums":       {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
+		"more columns than narrow holds":  {33000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"more outcomes than pay":          {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"the same, few levels":            {40, 1, 9, 5, Float32, Float64, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"the same, few leaves":            {40, 1, 9, 6, Float64, Float64, []Op{In, Equal}, anyRule, false, false, true, leafwise},
+		"the same, in levels":             {40, 1, 9, 10, Float32, Float32, []Op{NotEqual, Equal}, anyRule, false, false, true, level},
+		"leaves only":                     {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"no trees":                        {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"leaf by leaf":                    {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, float32":           {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
+		"leaf by leaf, several outputs":   {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, larger":            {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"a hundred columns":               {100, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, branching},
+		"a hundred columns, leaf by leaf": {100, 1, 130, 6, Float64, Float64, ordering, onlyNaN, false, false, true, leafwise},
+		"a hundred columns, levels":       {100, 2, 130, 6, Float64, Float32, ordering, onlyNaN, false, false, true, level},
+		"as CatBoost has them":            {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
+		"levels of any kind":              {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
+		"deep":                            {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
 	}
 	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -304,8 +307,8 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 				return "symmetric by bytes"
 			}
 			return "symmetric"
-		case *bytewise:
-			return strings.TrimPrefix(fmt.Sprintf("%T", k.trees), "*forest.")
+		case *mask, *sieve:
+			return strings.TrimPrefix(fmt.Sprintf("%T", k), "*forest.")
 		default:
 			p := assemble(f, have)
 			switch {
@@ -333,6 +336,8 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"nine levels":               {func(s *shape) { s.depth = 9 }, "narrow"},
 		"many columns":              {func(s *shape) { s.features = 400 }, "narrow"},
 		"more leaves, double":       {func(s *shape) { s.growth, s.depth, s.input = leafwise, 9, Float64 }, "deep"},
+		"a hundred columns":         {func(s *shape) { s.features = 100 }, "mask"},
+		"a hundred double columns":  {func(s *shape) { s.features, s.growth, s.input = 100, leafwise, Float64 }, "sieve"},
 		"many double columns":       {func(s *shape) { s.features, s.input = 400, Float64 }, "narrow"},
 		"too many columns":          {func(s *shape) { s.features = 40000 }, "wide"},
 		"too many double columns":   {func(s *shape) { s.features, s.input = 40000, Float64 }, "wide"},

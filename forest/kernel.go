@@ -89,7 +89,7 @@ type scratch struct {
 	keys     []int64   // rows of keys: one, or a block of them
 	payloads []uint32  // for each row, its leaf in each tree of the window; padding lanes write behind them
 	x        []float64 // widened rows, when something has to be walked or computed from them
-	ranks    rankRow   // of a row kernel
+	ranks    *rankRow  // of a row kernel
 	words    []uint64  // of a row kernel
 }
 
@@ -104,7 +104,7 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 		s.x = make([]float64, n*f.Features)
 	}
 	if p.rows != nil {
-		s.words = make([]uint64, p.rows.words())
+		s.ranks, s.words = new(rankRow), make([]uint64, p.rows.words())
 	}
 }
 
