@@ -81,8 +81,16 @@ const (
 	blockKeys = 256 << 10
 )
 
+// longRow is how many keys make a row that is taken alone.
+const longRow = 1 << 17
+
 // block returns how many rows a batch takes at once.
-func (p *program) block() int { return max(8, min(blockRows, blockKeys/(8*p.keys()))) }
+func (p *program) block() int {
+	if p.keys() > longRow {
+		return 1
+	}
+	return max(8, min(blockRows, blockKeys/(8*p.keys())))
+}
 
 // scratch is the memory of one call.
 type scratch struct {

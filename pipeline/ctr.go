@@ -104,8 +104,8 @@ func (c *Counts) contradiction() error {
 	if c.Sums != nil && (c.Classes != 1 || len(c.Sums) != rows) {
 		return fmt.Errorf("%d sums for %d rows of %d counts", len(c.Sums), rows, c.Classes)
 	}
-	if least, most := c.Rows.span(); least < 0 || int(most) >= rows {
-		return fmt.Errorf("hashes are in the rows %d to %d of %d", least, most, rows)
+	if h := c.Rows; h.least < 0 || int(h.most) >= rows {
+		return fmt.Errorf("hashes are in the rows %d to %d of %d", h.least, h.most, rows)
 	}
 	return nil
 }

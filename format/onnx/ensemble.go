@@ -25,6 +25,7 @@ type ensemble struct {
 	classifier bool
 	labels     []string
 	wide       bool // sums are float64
+	scores     kind // float64 only from TreeEnsemble of doubles: its older siblings round their scores to float32
 
 	tally tally
 	cells []cell // once it is placed
@@ -41,7 +42,7 @@ type tally struct {
 	uniform  bool   // and all leaves of a tree vote for the same class
 }
 
-const fewClasses = 64
+const fewClasses = 16
 
 // count fills the tally, and checks the votes: of which leaves and for which classes they are.
 func (e *ensemble) count() error {
@@ -113,6 +114,14 @@ func (e *ensemble) count() error {
 		}
 	}
 	return nil
+}
+
+// plain is the link that leaves scores as they are.
+func (e *ensemble) plain() pipeline.LinkKind {
+	if e.wide && e.scores == float32s {
+		return pipeline.Rounded32
+	}
+	return pipeline.Identity
 }
 
 func (e *ensemble) width() forest.Width {
@@ -198,7 +207,7 @@ func (e *ensemble) twice(tree int32, n *forest.Node, class int64) error {
 
 // vectors fills the leaves of a forest in which each has a number for each class.
 func (e *ensemble) vectors(f *forest.Forest, absent bool) error {
-	if n := e.tally.leaves * f.Outputs; n > 1<<16 && n > 16*e.tally.votes {
+	if n := e.tally.leaves * f.Outputs; n > 1<<16 && n > 8*e.tally.votes {
 		return fmt.Errorf("%d leaves with %d weights for %d classes or targets: too sparse", e.tally.leaves, e.tally.votes, f.Outputs)
 	}
 	empty := 0.0
@@ -268,7 +277,7 @@ func (b *builder) placeEnsemble(e *ensemble) error {
 	}
 	sums := slotCells(b.append(trees), f.Outputs)
 	if e.extreme != 0 {
-		v, err := b.compute(float32s, []int{1, 1}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
+		v, err := b.compute(e.scores, []int{1, 1}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
 			return &pipeline.Reduction{Operator: e.op, Func: e.extreme, X: s[0], Size: len(sums)}
 		})
 		if err != nil {
@@ -276,10 +285,11 @@ func (b *builder) placeEnsemble(e *ensemble) error {
 		}
 		sums = v.cells
 	}
-	v, err := b.compute(float32s, []int{1, e.classes}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
+	v, err := b.compute(e.scores, []int{1, e.classes}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
 		return &pipeline.Vote{
 			Operator: e.op, Sums: s[0], Base: e.base, Link: e.link, Classifier: e.classifier, Width32: !e.wide,
 			OneClass: e.classes == 2 && e.tally.never[0] != e.tally.never[1], Positive: e.tally.positive,
+			Wide: e.scores == float64s,
 		}
 	})
 	if err != nil {
@@ -311,7 +321,7 @@ func transform(name string) (pipeline.LinkKind, error) {
 	case "PROBIT":
 		return pipeline.Probit32, nil
 	}
-	return 0, fmt.Errorf("attribute post_transform is %q", name)
+	return 0, fmt.Errorf("attribute post_transform is %.40q", name)
 }
 
 // aggregate notes how trees add up.
@@ -325,7 +335,7 @@ func (e *ensemble) aggregate(name string) error {
 	case "MAX":
 		e.extreme = pipeline.Largest
 	default:
-		return fmt.Errorf("attribute aggregate_function is %q", name)
+		return fmt.Errorf("attribute aggregate_function is %.40q", name)
 	}
 	if e.extreme != 0 && (e.classes != 1 || len(e.trees) > forest.MaxOutputs) {
 		return fmt.Errorf("attribute aggregate_function %s is not supported for %d targets of %d trees", name, e.classes, len(e.trees))
@@ -357,7 +367,7 @@ func (c *call) finish(e *ensemble) (*value, error) {
 	if len(e.trees) == 0 {
 		return nil, errors.New("no trees")
 	}
-	if err := e.merge(); err != nil {
+	if err := c.merge(e); err != nil {
 		return nil, err
 	}
 	if err := e.count(); err != nil {
@@ -371,5 +381,5 @@ func (c *call) finish(e *ensemble) (*value, error) {
 		return nil, errors.New("rows in which no leaf votes for the second class: ONNX Runtime leaves its score undefined")
 	}
 	raw := e.link == pipeline.Identity && !e.tally.positive
-	return &value{kind: float32s, dims: []int{1, e.classes}, scores: e, labels: e.labels, raw: raw}, nil
+	return &value{kind: e.scores, dims: []int{1, e.classes}, scores: e, labels: e.labels, raw: raw}, nil
 }

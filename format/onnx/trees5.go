@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/besra-ml/besra/forest"
+	"github.com/besra-ml/besra/pipeline"
 )
 
 // The operator of trees from ai.onnx.ml 5 on: splits and leaves in lists of their own, and sets of members.
@@ -30,7 +31,7 @@ func (c *call) treeEnsemble() ([]*value, error) {
 	if targets < 1 || targets > forest.MaxOutputs {
 		return nil, fmt.Errorf("attribute n_targets is %d", targets)
 	}
-	e := &ensemble{op: c.node.op, inputs: v.cells, wide: v.kind == float64s, classes: int(targets)}
+	e := &ensemble{op: c.node.op, inputs: v.cells, wide: v.kind == float64s, scores: float32s, classes: int(targets)}
 	// The specification has SOFTMAX before LOGISTIC; ONNX Runtime does not.
 	transforms := []string{"NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"}
 	n := c.integer("post_transform", 0)
@@ -42,6 +43,12 @@ func (c *call) treeEnsemble() ([]*value, error) {
 	}
 	if e.link, err = transform(transforms[n]); err != nil {
 		return nil, err
+	}
+	if e.wide {
+		e.scores = float64s
+		if e.link == pipeline.SoftmaxZero32 {
+			e.link = pipeline.SoftmaxZero
+		}
 	}
 	s := splitLists{call: c, ensemble: e}
 	if err := s.read(); err != nil {
@@ -246,7 +253,7 @@ func (s *splitLists) split(i int64) (n forest.Node, err error) {
 			return n, nil
 		}
 		n.Op, n.Ref = forest.In, int32(len(s.sets))
-		set, err := memberSet(s.members[i])
+		set, err := s.memberSet(s.members[i])
 		if err != nil {
 			return n, err
 		}
@@ -259,11 +266,11 @@ func (s *splitLists) split(i int64) (n forest.Node, err error) {
 
 // memberSet returns the set of some members. ONNX Runtime compares with the members of a small set one by one; of those
 // of a large one it takes no more than the whole number before the point, and of the value likewise.
-func memberSet(members []float64) (forest.Set, error) {
+func (b *builder) memberSet(members []float64) (forest.Set, error) {
 	for _, m := range members {
 		if len(members) >= 31 || m < 0 || m > 30 {
-			return newSet(members, forest.TruncateInt32)
+			return b.newSet(members, forest.TruncateInt32)
 		}
 	}
-	return newSet(members, forest.Exact)
+	return b.newSet(members, forest.Exact)
 }
