@@ -187,29 +187,42 @@ func TestRanksOfManyThresholds(t *testing.T) {
 	}
 }
 
-// TestBytesOfManyColumns has as many slots as a row of ranks has bytes, and one more.
+// TestBytesOfManyColumns has as many slots as two registers, or a row of ranks, have bytes, and one more.
 func TestBytesOfManyColumns(t *testing.T) {
-	for _, input := range []Width{Float32, Float64} {
-		for _, n := range []int{1, rankSlots - 1, rankSlots, rankSlots + 1, 2 * rankSlots} {
+	for _, leaves := range []int{2, 9} {
+		for _, n := range []int{1, fewSlots - 1, fewSlots, fewSlots + 1, rankSlots - 1, rankSlots, rankSlots + 1, 2 * rankSlots} {
 			r := rand.New(rand.NewPCG(6, uint64(n)))
-			f := &Forest{Features: n, Outputs: 1, Input: input}
+			f := &Forest{Features: n, Outputs: 1}
 			for i := range n {
-				f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
-					{Feature: int32(i), Left: 1, Right: 2, Op: LessEqual},
-					{Feature: Leaf, Value: r.NormFloat64()},
-					{Feature: Leaf, Value: r.NormFloat64()},
-				}})
-			}
-			es := evaluators(t, f)
-			if e := es["by bytes"]; e != nil && (e.program.rows != nil) != (n <= rankSlots) {
-				t.Errorf("%d columns: taken by %T", n, e.program.rows)
+				tree := chain(r, n, leaves)
+				for j := range tree.Nodes[:len(tree.Nodes)-1] {
+					if split := &tree.Nodes[j]; split.Feature != Leaf { // one slot a column
+						split.Feature, split.Op, split.DefaultLeft = int32((i+j)%n), LessEqual, false
+					}
+				}
+				f.Trees = append(f.Trees, tree)
 			}
 			rows := randomRows(r, n, 100)
 			want, got := make([]float64, 100), make([]float64, 100)
-			Plain(es["compiled"], want, rows, 0, n)
-			for name, e := range es {
-				Margin(e, got, rows, 0, n)
-				sameBits(t, fmt.Sprintf("%s, %d columns", name, n), got, want)
+			for k := range 4 {
+				f.Input, f.Sum = Width(k%2), Float64
+				if k < 2 {
+					f.Sum = Float32
+					for i := range f.Trees {
+						for j := range f.Trees[i].Nodes {
+							f.Trees[i].Nodes[j].Value = float64(float32(f.Trees[i].Nodes[j].Value))
+						}
+					}
+				}
+				es := evaluators(t, f)
+				if e := es["by bytes"]; e != nil && (e.program.rows != nil) != (n <= rankSlots) {
+					t.Errorf("%d columns: taken by %T", n, e.program.rows)
+				}
+				Plain(es["compiled"], want, rows, 0, n)
+				for name, e := range es {
+					Margin(e, got, rows, 0, n)
+					sameBits(t, fmt.Sprintf("%s, %d columns", name, n), got, want)
+				}
 			}
 		}
 	}

@@ -4,7 +4,8 @@
 #include "ranks_amd64.h"
 
 // WALK compares what every split asks for, a rank of the row, in Z0, with the split's own: where it is not below, the row
-// goes right. It leaves in BX the number of the leaf that the row reaches in the tree at SI. Three levels of decisions are looked up at once, in maskUpper (R10) and in maskLower (R11).
+// goes right. It leaves in BX the number of the leaf that the row reaches in the tree at SI. Three levels of decisions are
+// looked up at once, in maskUpper (R10) and in maskLower (R11).
 #define WALK \
 	VPCMPUB   $5, 64(SI), Z0, K1 \
 	KMOVQ     K1, AX             \

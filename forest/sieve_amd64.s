@@ -3,8 +3,8 @@
 #include "textflag.h"
 #include "ranks_amd64.h"
 
-// SIEVE leaves in AX the place of the leaf that a row reaches in the tree at SI; Z0 has what its splits ask for. Each word of
-// runs is left with what is not taken away by it, or by the decisions themselves: all but the runs in which a
+// SIEVE leaves in AX the place of the leaf that a row reaches in the tree at SI; Z0 has what its splits ask for. Each
+// word of runs is left with what is not taken away by it, or by the decisions themselves: all but the runs in which a
 // carry has begun.
 #define SIEVE \
 	VPCMPUB       $5, 64(SI), Z0, K1 \

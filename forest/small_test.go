@@ -8,8 +8,7 @@ func stumps(trees, features int) *Forest {
 	for i := range trees {
 		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
 			{Feature: int32(i % 3), Left: 1, Right: 2, Value: float64(i%5 - 2), Op: Op(i % 2), DefaultLeft: i%7 == 0},
-			{Feature: Leaf, Value: float64(i)},
-			{Feature: Leaf, Value: -1},
+			{Feature: Leaf, Value: float64(i)}, {Feature: Leaf, Value: -1},
 		}})
 	}
 	return f
@@ -20,7 +19,7 @@ func stumps(trees, features int) *Forest {
 func TestKernelsTakeNoRoomForLeavesThatAreNotThere(t *testing.T) {
 	for trees, want := range map[int]bool{1000: true, 5000: false} {
 		rows := assemble(stumps(trees, 3), kernels{bytes: true}).rows
-		if _, is := rows.(*mask); is != want {
+		if is := rows != nil; is != want {
 			t.Errorf("%d stumps are taken by %T", trees, rows)
 		}
 	}

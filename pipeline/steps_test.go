@@ -34,22 +34,23 @@ func TestStepsCompute(t *testing.T) {
 	}{
 		"constants": {&Constants{[]float64{1, nan}}, nil, []float64{1, nan}},
 
-		"round":                 {&Unary{Func: Round, Width32: true, X: all(2)}, []float64{0.1, nan}, []float64{tenth32, nan}},
-		"whole as x86 casts":    {&Unary{Func: Whole, X: all(5)}, []float64{2.9, -2.9, nan, 1e300, -0.5}, []float64{2, -2, math.MinInt64, math.MinInt64, 0}},
-		"truth":                 {&Unary{Func: Truth, X: all(3)}, []float64{0, nan, -1}, []float64{0, 1, 1}},
-		"not":                   {&Unary{Func: Not, X: all(2)}, []float64{0, 1}, []float64{1, 0}},
-		"negative":              {&Unary{Func: Negative, X: all(2)}, []float64{1, 0}, []float64{-1, minus0}},
-		"absolute":              {&Unary{Func: Absolute, X: all(1)}, []float64{-2}, []float64{2}},
-		"root in float32":       {&Unary{Func: Root, Width32: true, X: all(1)}, []float64{2}, []float64{float64(float32(math.Sqrt2))}},
-		"floor and ceil":        {&Unary{Func: Floor, X: all(1)}, []float64{-1.5}, []float64{-2}},
-		"ceil":                  {&Unary{Func: Ceil, X: all(1)}, []float64{-1.5}, []float64{-1}},
-		"is NaN":                {&Unary{Func: IsNaN, X: all(2)}, []float64{nan, inf}, []float64{1, 0}},
-		"power of 0":            {&Unary{Func: Power, Width32: true, X: all(2)}, []float64{0, -200}, []float64{1, 0}},
-		"power in float64":      {&Unary{Func: Power, X: all(1)}, []float64{0}, []float64{1}},
-		"log":                   {&Unary{Func: Log, Width32: true, X: all(2)}, []float64{1, 0}, []float64{0, -inf}},
-		"sigmoid is mirrored":   {&Unary{Func: Sigmoid, X: all(2)}, []float64{0, -800}, []float64{0.5, 0}},
-		"sigmoid beyond one":    {&Unary{Func: Sigmoid, Width32: true, X: all(1)}, []float64{float64(math.Float32frombits(0x418f8a40))}, []float64{float64(math.Nextafter32(1, 2))}},
-		"clip keeps NaN and -0": {&Clip{Low: 0, High: 1, X: all(4)}, []float64{nan, minus0, -3, 3}, []float64{nan, minus0, 0, 1}},
+		"round":                  {&Unary{Func: Round, Width32: true, X: all(2)}, []float64{0.1, nan}, []float64{tenth32, nan}},
+		"whole as x86 casts":     {&Unary{Func: Whole, X: all(5)}, []float64{2.9, -2.9, nan, 1e300, -0.5}, []float64{2, -2, math.MinInt64, math.MinInt64, 0}},
+		"what int64 cannot hold": {&Unary{Func: Whole, X: all(2)}, []float64{1 << 63, -1 << 63}, []float64{math.MinInt64, math.MinInt64}},
+		"truth":                  {&Unary{Func: Truth, X: all(3)}, []float64{0, nan, -1}, []float64{0, 1, 1}},
+		"not":                    {&Unary{Func: Not, X: all(2)}, []float64{0, 1}, []float64{1, 0}},
+		"negative":               {&Unary{Func: Negative, X: all(2)}, []float64{1, 0}, []float64{-1, minus0}},
+		"absolute":               {&Unary{Func: Absolute, X: all(1)}, []float64{-2}, []float64{2}},
+		"root in float32":        {&Unary{Func: Root, Width32: true, X: all(1)}, []float64{2}, []float64{float64(float32(math.Sqrt2))}},
+		"floor and ceil":         {&Unary{Func: Floor, X: all(1)}, []float64{-1.5}, []float64{-2}},
+		"ceil":                   {&Unary{Func: Ceil, X: all(1)}, []float64{-1.5}, []float64{-1}},
+		"is NaN":                 {&Unary{Func: IsNaN, X: all(2)}, []float64{nan, inf}, []float64{1, 0}},
+		"power of 0":             {&Unary{Func: Power, Width32: true, X: all(2)}, []float64{0, -200}, []float64{1, 0}},
+		"power in float64":       {&Unary{Func: Power, X: all(1)}, []float64{0}, []float64{1}},
+		"log":                    {&Unary{Func: Log, Width32: true, X: all(2)}, []float64{1, 0}, []float64{0, -inf}},
+		"sigmoid is mirrored":    {&Unary{Func: Sigmoid, X: all(2)}, []float64{0, -800}, []float64{0.5, 0}},
+		"sigmoid beyond one":     {&Unary{Func: Sigmoid, Width32: true, X: all(1)}, []float64{float64(math.Float32frombits(0x418f8a40))}, []float64{float64(math.Nextafter32(1, 2))}},
+		"clip keeps NaN and -0":  {&Clip{Low: 0, High: 1, X: all(4)}, []float64{nan, minus0, -3, 3}, []float64{nan, minus0, 0, 1}},
 
 		"a sum in float32":     {&Binary{Func: Plus, Width32: true, A: []int32{0}, B: []int32{1}}, []float64{1 << 24, 1}, []float64{1 << 24}},
 		"a sum in float64":     {&Binary{Func: Plus, A: []int32{0}, B: []int32{1}}, []float64{1 << 24, 1}, []float64{1<<24 + 1}},
@@ -67,6 +68,7 @@ func TestStepsCompute(t *testing.T) {
 		"a choice unsigns 0":   {&Choice{Where: []int32{0, 1}, A: []int32{2, 2}, B: []int32{3, 3}}, []float64{1, 0, minus0, 7}, []float64{0, 7}},
 
 		"a scaling in float32":         {&Scaling{X: all(1), Offset: []float64{0.5}, Scale: []float64{3}, Width32: true}, []float64{tenth32}, []float64{float64((float32(0.1) - 0.5) * 3)}},
+		"a scaling rounds first":       {&Scaling{X: all(1), Offset: []float64{1}, Scale: []float64{3}, Width32: true}, []float64{1 + 1e-9}, []float64{0}},
 		"a scaling of float64":         {&Scaling{X: all(1), Offset: []float64{0.5}, Scale: []float64{3}}, []float64{0.1}, []float64{float64(float32((0.1 - 0.5) * 3))}},
 		"an imputation of NaN":         {&Imputation{X: all(2), Missing: nan, Numbers: []float64{7, 8}}, []float64{nan, 1}, []float64{7, 1}},
 		"an imputation of a number":    {&Imputation{X: all(3), Missing: -1, Numbers: []float64{7, 8, 9}}, []float64{nan, -1, 2}, []float64{nan, 8, 2}},
@@ -76,11 +78,12 @@ func TestStepsCompute(t *testing.T) {
 		"a normalization of nothing":   {&Normalization{X: all(2), Norm: NormL2, Width32: true}, []float64{0, minus0}, []float64{0, minus0}},
 		"a normalization without most": {&Normalization{X: all(2), Norm: NormMax, Width32: true}, []float64{0, nan}, []float64{0, nan}},
 
-		"a look-up":                {&Lookup{X: all(5), Tables: []*Table{colours, colours, colours, colours, colours}}, []float64{0, 2, 3, 5, nan}, []float64{10, 20, -1, 30, -2}},
-		"a look-up in float32":     {&Lookup{X: all(1), Tables: []*Table{{Keys: []float64{tenth32}, Values: []float64{1}}}, Width32: true}, []float64{0.1}, []float64{1}},
-		"one-hot":                  {&OneHot{X: all(2), Tables: []*Table{places(), places()}, Count: 2}, []float64{7, 4}, []float64{0, 1, 0, 0}},
-		"one-hot of whole numbers": {&OneHot{X: all(2), Tables: []*Table{places(), places()}, Count: 2, Whole: true}, []float64{3.9, nan}, []float64{1, 0, 0, 0}},
-		"a pick":                   {&Pick{Index: []int32{0, 1, 2, 3}, From: []int32{4, 5, 4, 5, 4, 5, 4, 5}, Count: 2}, []float64{0, 1, -1, 2, 8, 9}, []float64{8, 9, 9, nan}},
+		"a look-up":                 {&Lookup{X: all(5), Tables: []*Table{colours, colours, colours, colours, colours}}, []float64{0, 2, 3, 5, nan}, []float64{10, 20, -1, 30, -2}},
+		"a look-up in float32":      {&Lookup{X: all(1), Tables: []*Table{{Keys: []float64{tenth32}, Values: []float64{1}}}, Width32: true}, []float64{0.1}, []float64{1}},
+		"one-hot":                   {&OneHot{X: all(2), Tables: []*Table{places(), places()}, Count: 2}, []float64{7, 4}, []float64{0, 1, 0, 0}},
+		"one-hot beyond its places": {&OneHot{X: all(2), Tables: []*Table{{Other: 2}, {Other: 1}}, Count: 2}, []float64{7, 4}, []float64{0, 0, 0, 1}},
+		"one-hot of whole numbers":  {&OneHot{X: all(2), Tables: []*Table{places(), places()}, Count: 2, Whole: true}, []float64{3.9, nan}, []float64{1, 0, 0, 0}},
+		"a pick":                    {&Pick{Index: []int32{0, 1, 2, 3}, From: []int32{4, 5, 4, 5, 4, 5, 4, 5}, Count: 2}, []float64{0, 1, -1, 2, 8, 9}, []float64{8, 9, 9, nan}},
 
 		"a mean in pairs":        {&Reduction{Func: Sum, Mean: true, Width32: true, X: all(4), Size: 2}, []float64{1, 2, 5, 7}, []float64{1.5, 6}},
 		"a sum in order":         {&Reduction{Func: Add, Width32: true, X: all(3), Size: 3}, []float64{1 << 24, 1, 1}, []float64{1 << 24}},
@@ -136,6 +139,7 @@ func TestVotesAreCountedAsONNXRuntimeDoes(t *testing.T) {
 		sums, want []float64
 	}{
 		"a target":                              {Vote{Base: []float64{1}}, []float64{2}, []float64{3}},
+		"a target nobody votes for":             {Vote{}, []float64{minus0}, []float64{0}},
 		"a target, whatever the link":           {Vote{Link: Mirrored32}, []float64{2}, []float64{2}},
 		"targets":                               {Vote{Base: []float64{1, 1}}, []float64{2, 3}, []float64{3, 4}},
 		"a target nobody votes for has no base": {Vote{Base: []float64{1, 1}}, []float64{minus0, 3}, []float64{0, 4}},
@@ -156,8 +160,8 @@ func TestVotesAreCountedAsONNXRuntimeDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(c.want, got); d != "" {
-				t.Error(d)
+			if d := cmp.Diff(bitsOf(c.want), bitsOf(got)); d != "" {
+				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
 	}
@@ -223,6 +227,7 @@ func TestStepsThatDoNotAddUp(t *testing.T) {
 		"no table":                      {&Lookup{X: all(1), Tables: []*Table{nil}}, "no table"},
 		"keys without values":           {&Lookup{X: all(1), Tables: []*Table{{Keys: []float64{1}}}}, "1 keys for 0 values"},
 		"keys that do not ascend":       {&OneHot{X: all(1), Count: 1, Tables: []*Table{{Keys: []float64{2, 1}, Values: []float64{0, 0}}}}, "key 1 is 1"},
+		"keys that come twice":          {&Lookup{X: all(1), Tables: []*Table{{Keys: []float64{1, 1}, Values: []float64{0, 0}}}}, "key 1 is 1"},
 		"no categories":                 {&OneHot{X: all(1), Tables: []*Table{{}}}, "0 categories"},
 		"indices for other numbers":     {&Pick{Index: all(1), From: all(1), Count: 2}, "1 numbers for 1 indices into 2"},
 		"groups that do not divide":     {&Reduction{X: all(2), Size: 3}, "2 numbers in groups of 3"},
