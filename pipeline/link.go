@@ -32,6 +32,7 @@ const (
 	Mirrored32             // 1 / (1 + expf(-|x|)), and 1 minus that below 0: LOGISTIC of ONNX's tree ensembles
 	SoftmaxSum32           // expf(x - max), divided by the sum in float32: SOFTMAX of ONNX's tree ensembles
 	SoftmaxZero32          // the same but for zeros, which stay zeros: SOFTMAX_ZERO
+	SoftmaxZero            // the same, but divided in double: SOFTMAX_ZERO of TreeEnsemble of doubles
 	Probit32               // √2·erf⁻¹(2x - 1) by the formula of ONNX Runtime: PROBIT
 	linkCount
 )
@@ -39,7 +40,7 @@ const (
 var linkNames = [linkCount]string{
 	"identity", "logistic", "exp", "hinge", "softmax", "class", "logistic", "exp", "signed-square", "softplus",
 	"softmax", "softmax", "exp", "uncertainty",
-	"identity", "logistic", "softmax", "softmax-zero", "probit",
+	"identity", "logistic", "softmax", "softmax-zero", "softmax-zero", "probit",
 }
 
 // A Link is a link function and its parameters.
@@ -62,7 +63,7 @@ func (l Link) String() string {
 // Probability reports whether the link's values are probabilities of classes.
 func (l Link) Probability() bool {
 	switch l.Kind {
-	case Logistic32, Logistic, Softmax32, Softmax, SoftmaxFmath, Mirrored32, SoftmaxSum32, SoftmaxZero32:
+	case Logistic32, Logistic, Softmax32, Softmax, SoftmaxFmath, Mirrored32, SoftmaxSum32, SoftmaxZero32, SoftmaxZero:
 		return true
 	default:
 		return l.Chances
@@ -102,7 +103,9 @@ func (l Link) apply(dst, x []float64, rounds int) {
 	case SoftmaxSum32:
 		softmaxSum32(dst, x)
 	case SoftmaxZero32:
-		softmaxZero32(dst, x)
+		softmaxZero(dst, x, true)
+	case SoftmaxZero:
+		softmaxZero(dst, x, false)
 	case Class:
 		dst[0] = argmax(x)
 	case Uncertainty:

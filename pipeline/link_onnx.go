@@ -7,7 +7,7 @@ import (
 )
 
 // What ONNX Runtime does to the sums of a tree ensemble (onnxruntime/core/providers/cpu/ml/ml_common.h): in float32, with
-// the C library's functions.
+// the C library's functions, even where the sums are float64.
 
 func mirrored32(x float32) float32 {
 	v := 1 / (1 + libm.Expf(-float32(math.Abs(float64(x)))))
@@ -41,22 +41,27 @@ func softmaxSum32(dst, x []float64) {
 	}
 }
 
-func softmaxZero32(dst, x []float64) {
+func softmaxZero(dst, x []float64, narrow bool) {
 	const nothing = float32(0.0000001)
 	top := top32(x)
 	down := libm.Expf(-top)
 	sum := float32(0)
 	for i, v := range x {
-		if f := float32(v); f > nothing || f < -nothing {
+		switch f := float32(v); {
+		case f > nothing || f < -nothing:
 			e := libm.Expf(f - top)
 			dst[i] = float64(e)
 			sum += e
-		} else {
+		case narrow:
 			dst[i] = float64(f * down)
+		default:
+			dst[i] = v * float64(down)
 		}
 	}
 	for i := range x {
-		dst[i] = float64(float32(dst[i]) / sum)
+		if dst[i] /= float64(sum); narrow {
+			dst[i] = float64(float32(dst[i])) // a quotient of float32 has the same bits by way of float64
+		}
 	}
 }
 

@@ -12,11 +12,12 @@ type Vote struct {
 	Operator   string
 	Sums       []int32
 	Base       []float64 // added to the sums
-	Link       LinkKind  // Identity, Mirrored32, SoftmaxSum32, SoftmaxZero32 or Probit32
+	Link       LinkKind  // Identity, Mirrored32, SoftmaxSum32, SoftmaxZero32, SoftmaxZero or Probit32
 	Classifier bool
 	OneClass   bool // of two classes the trees vote for one
 	Positive   bool // no vote is negative
 	Width32    bool // of the sums
+	Wide       bool // scores are float64, as ONNX Runtime's TreeEnsemble of doubles has them; the links are float32 all the same
 }
 
 // Name returns the operator.
@@ -28,7 +29,7 @@ func (s *Vote) Width() int { return len(s.Sums) }
 // Check checks the link and the slots.
 func (s *Vote) Check(slots int) error {
 	switch s.Link {
-	case Identity, Mirrored32, SoftmaxSum32, SoftmaxZero32, Probit32:
+	case Identity, Mirrored32, SoftmaxSum32, SoftmaxZero32, SoftmaxZero, Probit32:
 	default:
 		return fmt.Errorf("link %v", Link{Kind: s.Link})
 	}
@@ -55,6 +56,9 @@ func (s *Vote) Run(b *Block, at int) {
 			s.many(dst)
 		default:
 			s.targets(dst)
+		}
+		if s.Wide {
+			continue
 		}
 		for j := range dst {
 			dst[j] = float64(float32(dst[j]))

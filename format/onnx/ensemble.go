@@ -25,6 +25,7 @@ type ensemble struct {
 	classifier bool
 	labels     []string
 	wide       bool // sums are float64
+	scores     kind // float64 only from TreeEnsemble of doubles: its older siblings round their scores to float32
 
 	tally tally
 	cells []cell // once it is placed
@@ -113,6 +114,14 @@ func (e *ensemble) count() error {
 		}
 	}
 	return nil
+}
+
+// plain is the link that leaves scores as they are.
+func (e *ensemble) plain() pipeline.LinkKind {
+	if e.wide && e.scores == float32s {
+		return pipeline.Rounded32
+	}
+	return pipeline.Identity
 }
 
 func (e *ensemble) width() forest.Width {
@@ -268,7 +277,7 @@ func (b *builder) placeEnsemble(e *ensemble) error {
 	}
 	sums := slotCells(b.append(trees), f.Outputs)
 	if e.extreme != 0 {
-		v, err := b.compute(float32s, []int{1, 1}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
+		v, err := b.compute(e.scores, []int{1, 1}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
 			return &pipeline.Reduction{Operator: e.op, Func: e.extreme, X: s[0], Size: len(sums)}
 		})
 		if err != nil {
@@ -276,10 +285,11 @@ func (b *builder) placeEnsemble(e *ensemble) error {
 		}
 		sums = v.cells
 	}
-	v, err := b.compute(float32s, []int{1, e.classes}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
+	v, err := b.compute(e.scores, []int{1, e.classes}, [][]cell{sums}, func(s [][]int32) pipeline.Step {
 		return &pipeline.Vote{
 			Operator: e.op, Sums: s[0], Base: e.base, Link: e.link, Classifier: e.classifier, Width32: !e.wide,
 			OneClass: e.classes == 2 && e.tally.never[0] != e.tally.never[1], Positive: e.tally.positive,
+			Wide: e.scores == float64s,
 		}
 	})
 	if err != nil {
@@ -371,5 +381,5 @@ func (c *call) finish(e *ensemble) (*value, error) {
 		return nil, errors.New("rows in which no leaf votes for the second class: ONNX Runtime leaves its score undefined")
 	}
 	raw := e.link == pipeline.Identity && !e.tally.positive
-	return &value{kind: float32s, dims: []int{1, e.classes}, scores: e, labels: e.labels, raw: raw}, nil
+	return &value{kind: e.scores, dims: []int{1, e.classes}, scores: e, labels: e.labels, raw: raw}, nil
 }

@@ -149,9 +149,8 @@ func isRow(slots []int32, columns int) bool {
 // link behind it. ok is false when that depends on which classes a row's leaves vote for.
 func (e *ensemble) alone(classes bool) (class int, link pipeline.LinkKind, ok bool) {
 	t := &e.tally
-	link = e.link
-	if link == pipeline.Identity && e.wide {
-		link = pipeline.Rounded32
+	if link = e.link; link == pipeline.Identity {
+		link = e.plain()
 	}
 	plain := e.link == pipeline.Identity || e.link == pipeline.Mirrored32 || e.link == pipeline.Probit32
 	switch {
@@ -159,10 +158,7 @@ func (e *ensemble) alone(classes bool) (class int, link pipeline.LinkKind, ok bo
 		return 0, 0, false
 	case e.classes == 1:
 		if e.link != pipeline.Probit32 {
-			link = pipeline.Identity
-			if e.wide {
-				link = pipeline.Rounded32
-			}
+			link = e.plain()
 		}
 		return -1, link, true
 	case !e.classifier:
@@ -175,10 +171,7 @@ func (e *ensemble) alone(classes bool) (class int, link pipeline.LinkKind, ok bo
 		return 1, link, true
 	case t.never[1] && e.link != pipeline.Probit32:
 		if e.link != pipeline.Mirrored32 {
-			link = pipeline.Identity // whatever there is to be done to scores of two classes
-			if e.wide {
-				link = pipeline.Rounded32
-			}
+			link = e.plain() // whatever there is to be done to scores of two classes
 		}
 		return 0, link, true
 	}

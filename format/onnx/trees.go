@@ -40,7 +40,7 @@ func (c *call) readTrees(e *ensemble, what string) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.inputs, e.wide = v.cells, v.kind == float64s
+	e.inputs, e.wide, e.scores = v.cells, v.kind == float64s, float32s
 	if e.link, err = transform(c.text("post_transform", "NONE")); err != nil {
 		return nil, err
 	}

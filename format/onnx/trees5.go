@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/besra-ml/besra/forest"
+	"github.com/besra-ml/besra/pipeline"
 )
 
 // The operator of trees from ai.onnx.ml 5 on: splits and leaves in lists of their own, and sets of members.
@@ -30,7 +31,7 @@ func (c *call) treeEnsemble() ([]*value, error) {
 	if targets < 1 || targets > forest.MaxOutputs {
 		return nil, fmt.Errorf("attribute n_targets is %d", targets)
 	}
-	e := &ensemble{op: c.node.op, inputs: v.cells, wide: v.kind == float64s, classes: int(targets)}
+	e := &ensemble{op: c.node.op, inputs: v.cells, wide: v.kind == float64s, scores: float32s, classes: int(targets)}
 	// The specification has SOFTMAX before LOGISTIC; ONNX Runtime does not.
 	transforms := []string{"NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"}
 	n := c.integer("post_transform", 0)
@@ -42,6 +43,12 @@ func (c *call) treeEnsemble() ([]*value, error) {
 	}
 	if e.link, err = transform(transforms[n]); err != nil {
 		return nil, err
+	}
+	if e.wide {
+		e.scores = float64s
+		if e.link == pipeline.SoftmaxZero32 {
+			e.link = pipeline.SoftmaxZero
+		}
 	}
 	s := splitLists{call: c, ensemble: e}
 	if err := s.read(); err != nil {

@@ -239,6 +239,12 @@ def ensembles():
     for n, post in enumerate(("LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT")):
         make = partial(new, targets=3, post=n + 1)
         yield case(f"five-{post.lower()}", five, make, ["three targets, one a leaf", f"post_transform {n + 1}, {post} for ONNX Runtime"])
+        if post != "PROBIT":
+            make = partial(new, kind=T.DOUBLE, targets=3, post=n + 1)
+            yield case(f"five-double-{post.lower()}", five, make, ["double", "three targets, one a leaf", f"post_transform {n + 1}"])
+    yield case("five-double-targets", five, partial(new, kind=T.DOUBLE, targets=3), ["double", "three targets, one a leaf"])
+    yield case("five-double-average", five, partial(new, kind=T.DOUBLE, aggregate=0), ["double", "aggregate_function AVERAGE"])
+    yield case("five-double-max", five, partial(new, kind=T.DOUBLE, aggregate=3), ["double", "aggregate_function MAX"])
     yield case("five-average", five, partial(new, aggregate=0), ["aggregate_function AVERAGE"])
     yield case("five-min", five, partial(new, aggregate=2), ["aggregate_function MIN"])
     small = [[1], [0, 2, 5], [3, 4, 30]]
