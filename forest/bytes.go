@@ -49,30 +49,19 @@ const (
 	payingNodes = 6
 )
 
-// Each tree takes the room of one with all its leaves, which is too much where many have hardly any.
-const (
-	sparseTrees  = 1 << 12
-	sparseLeaves = 4
-)
-
 // newBytewise lays out a forest for the kernel that can take it, or returns nil when none can.
 func newBytewise(f *Forest, p *program) rowKernel {
-	if n := len(f.Trees); n > fewTrees && f.nodes() < payingNodes*n {
+	if n := len(f.Trees); p.keys() > narrowSlots || n > fewTrees && f.nodes() < payingNodes*n {
 		return nil
 	}
 	shallow, small := true, true
-	all := 0
 	for i := range f.Trees {
 		leaves, depth := f.Trees[i].size()
-		all += leaves
 		shallow = shallow && depth <= maskDepth
 		small = small && leaves <= byteTreeLeaves
 		if p.outcomes.walked[i] || !shallow && !small {
 			return nil
 		}
-	}
-	if p.keys() > narrowSlots || len(f.Trees) > sparseTrees && all < sparseLeaves*len(f.Trees) {
-		return nil
 	}
 	r := newRanks(p, cutsOf(f, p))
 	switch {
