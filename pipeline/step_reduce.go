@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/besra-ml/besra/internal/libm"
 	"github.com/besra-ml/besra/internal/mlas"
 )
 
@@ -119,10 +120,11 @@ func (s *Reduction) place(row []float64, x []int32) float64 {
 	return float64(best)
 }
 
-// A SoftmaxOf makes each Size slots in X their exponentials over the sum of them: ONNX's operator, in float32.
+// A SoftmaxOf makes each Size slots in X their exponentials over the sum of them: ONNX's operator Softmax.
 type SoftmaxOf struct {
-	X    []int32
-	Size int
+	X       []int32
+	Size    int
+	Width32 bool // float32, otherwise float64
 }
 
 // Name returns "Softmax".
@@ -141,19 +143,41 @@ func (s *SoftmaxOf) Check(slots int) error {
 
 // Run computes.
 func (s *SoftmaxOf) Run(b *Block, at int) {
-	var few [64]float32
 	for i := range b.Len() {
 		row := b.Row(i)
 		for j := 0; j < len(s.X); j += s.Size {
-			x := few[:0]
-			for _, slot := range s.X[j : j+s.Size] {
-				x = append(x, float32(row[slot]))
-			}
-			mlas.Softmax(x, x)
-			for k, v := range x {
-				row[at+j+k] = float64(v)
+			if s.Width32 {
+				softmaxOf32(row, s.X[j:j+s.Size], at+j)
+			} else {
+				softmaxOf64(row, s.X[j:j+s.Size], at+j)
 			}
 		}
+	}
+}
+
+func softmaxOf32(row []float64, slots []int32, at int) {
+	var few [64]float32
+	x := few[:0]
+	for _, slot := range slots {
+		x = append(x, float32(row[slot]))
+	}
+	mlas.Softmax(x, x)
+	for k, v := range x {
+		row[at+k] = float64(v)
+	}
+}
+
+func softmaxOf64(row []float64, slots []int32, at int) {
+	top, sum := math.Inf(-1), 0.0
+	for _, slot := range slots {
+		top = max(top, row[slot])
+	}
+	for k, slot := range slots {
+		row[at+k] = libm.Exp(row[slot] - top)
+		sum += row[at+k]
+	}
+	for k := range slots {
+		row[at+k] /= sum
 	}
 }
 

@@ -107,7 +107,7 @@ func (c *call) post(v *value, second bool) (*value, error) {
 		return v, nil
 	case link == pipeline.SoftmaxSum32:
 		return c.compute(float32s, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
-			return &pipeline.SoftmaxOf{X: s[0], Size: n}
+			return &pipeline.SoftmaxOf{X: s[0], Size: n, Width32: true}
 		})
 	default:
 		return c.map1(pipeline.Sigmoid, float32s, v, true)

@@ -131,7 +131,7 @@ func (c *call) softmax() ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.kind != float32s {
+	if !v.kind.isFloat() {
 		return nil, fmt.Errorf("input is %v", v.kind)
 	}
 	otherwise := int64(-1)
@@ -152,7 +152,7 @@ func (c *call) softmax() ([]*value, error) {
 		return nil, errors.New("input without elements")
 	}
 	out, err := c.compute(v.kind, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
-		return &pipeline.SoftmaxOf{X: s[0], Size: size}
+		return &pipeline.SoftmaxOf{X: s[0], Size: size, Width32: v.kind == float32s}
 	})
 	if out != nil {
 		out.labels = v.labels

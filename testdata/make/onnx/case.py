@@ -14,8 +14,7 @@ LATEST = ("1.20.1",)
 ENDS = ("1.16.1", "1.20.1")
 NEW = ("1.17.0", "1.20.1")
 
-GEMM = "ONNX Runtime multiplies matrices by a kernel of its own for each kind of processor"
-EIGEN = "ONNX Runtime has a vectorised approximation of the function, whose last bits depend on the processor"
+DOUBLE = "ONNX Runtime's exponentials and matrices of doubles depend on the processor"
 
 
 @dataclass
