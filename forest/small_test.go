@@ -14,6 +14,17 @@ func stumps(trees, features int) *Forest {
 	return f
 }
 
+// TestKernelsTakeNoRoomForLeavesThatAreNotThere wants many small trees to go by a kernel that takes as much memory as they
+// do.
+func TestKernelsTakeNoRoomForLeavesThatAreNotThere(t *testing.T) {
+	for trees, want := range map[int]bool{1000: true, 5000: false} {
+		rows := assemble(stumps(trees, 3), kernels{bytes: true}).rows
+		if _, is := rows.(*mask); is != want {
+			t.Errorf("%d stumps are taken by %T", trees, rows)
+		}
+	}
+}
+
 // TestLongRowsAreTakenAlone wants a batch of long rows to take the memory of one.
 func TestLongRowsAreTakenAlone(t *testing.T) {
 	f := stumps(100, 100_000)
