@@ -51,7 +51,7 @@ const (
 
 // newBytewise lays out a forest for the kernel that can take it, or returns nil when none can.
 func newBytewise(f *Forest, p *program) rowKernel {
-	if n := len(f.Trees); n > fewTrees && f.nodes() < payingNodes*n {
+	if n := len(f.Trees); p.keys() > narrowSlots || n > fewTrees && f.nodes() < payingNodes*n {
 		return nil
 	}
 	shallow, small := true, true

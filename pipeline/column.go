@@ -55,7 +55,7 @@ func StringColumn(name string, names []string) (Column, error) {
 	c := Column{Name: name, Type: String, names: names, codes: make(map[string]int, min(len(names), 1<<12))}
 	for i, n := range names {
 		if j, ok := c.codes[n]; ok {
-			return Column{}, fmt.Errorf("column %q: category %q has the codes %d and %d", name, n, j, i)
+			return Column{}, fmt.Errorf("column %.40q: category %.40q has the codes %d and %d", name, n, j, i)
 		}
 		c.codes[n] = i
 	}
@@ -124,14 +124,14 @@ func validateColumns(cs []Column) error {
 			return fmt.Errorf("column %d has no name", i)
 		}
 		if j, ok := seen[c.Name]; ok {
-			return fmt.Errorf("columns %d and %d are both named %q", j, i, c.Name)
+			return fmt.Errorf("columns %d and %d are both named %.40q", j, i, c.Name)
 		}
 		seen[c.Name] = i
 		if c.Type >= typeCount {
-			return fmt.Errorf("column %q has the unknown type %d", c.Name, c.Type)
+			return fmt.Errorf("column %.40q has the unknown type %d", c.Name, c.Type)
 		}
 		if (c.Type == String) != (c.codes != nil || c.hash != nil) {
-			return fmt.Errorf("column %q: string columns, and no others, have a dictionary or a hash", c.Name)
+			return fmt.Errorf("column %.40q: string columns, and no others, have a dictionary or a hash", c.Name)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"sync"
 )
 
 // A CTR makes numbers of a combination of categories by what was counted of it in training: click-through rates, by
@@ -28,17 +27,14 @@ type Condition struct {
 	NaNAbove bool    // NaN is above the threshold
 }
 
-// Counts are what was counted in training: for each combination a row of numbers, one a class of the target. They are not
-// to be changed once a CTR that has them is checked.
+// Counts are what was counted in training: for each combination a row of numbers, one a class of the target. Many CTRs
+// may share them.
 type Counts struct {
 	Rows        *Hashes   // the row of each combination
 	Classes     int       // numbers of a row
 	Numbers     []int32   // row by row
 	Sums        []float32 // of the target, a row each: then a row's one number says how many were summed
 	Denominator int32     // of [RateFrequency]
-
-	once  sync.Once // many CTRs may share them
-	wrong error
 }
 
 // A RateKind says what is good.
@@ -92,11 +88,6 @@ func (c *Counts) check() error {
 	if c == nil {
 		return errors.New("no counts")
 	}
-	c.once.Do(func() { c.wrong = c.contradiction() })
-	return c.wrong
-}
-
-func (c *Counts) contradiction() error {
 	if c.Rows == nil || c.Classes < 1 || len(c.Numbers)%c.Classes != 0 {
 		return errors.New("counts that do not divide into rows")
 	}

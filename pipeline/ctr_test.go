@@ -150,7 +150,7 @@ func TestACTRThatContradictsItselfIsRefused(t *testing.T) {
 	}
 }
 
-func TestCountsOfManyCTRsAreCheckedOnce(t *testing.T) {
+func TestCountsOfManyCTRsAreCheckedQuickly(t *testing.T) {
 	const n = 200_000
 	c := &Counts{Rows: NewHashes(n), Classes: 1, Numbers: make([]int32, n)}
 	for i := range int32(n) {

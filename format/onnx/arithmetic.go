@@ -107,7 +107,7 @@ func (c *call) pair(f pipeline.BinaryFunc, v, w *value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.charge(2 * elements(dims)); err != nil {
+	if err := c.charge(2 * room(dims)); err != nil {
 		return nil, err
 	}
 	a, b := spread(v, dims), spread(w, dims)
@@ -307,7 +307,7 @@ func (c *call) where() ([]*value, error) {
 	if dims, err = broadcast(dims, c.in[0].dims); err != nil {
 		return nil, err
 	}
-	if err := c.charge(3 * elements(dims)); err != nil {
+	if err := c.charge(3 * room(dims)); err != nil {
 		return nil, err
 	}
 	operands := [][]cell{spread(c.in[0], dims), spread(c.in[1], dims), spread(c.in[2], dims)}

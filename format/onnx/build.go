@@ -148,7 +148,7 @@ func (b *builder) constant(message []byte) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.charge(t.count); err != nil {
+	if err := b.charge(room(t.dims)); err != nil {
 		return nil, err
 	}
 	return t.value(), nil
@@ -222,7 +222,7 @@ func (b *builder) addPort(p port, alone bool) error {
 	if len(b.columns)+width > max(freeColumns, b.size) {
 		return fmt.Errorf("%d columns in a file of %d bytes", len(b.columns)+width, b.size)
 	}
-	if err := b.charge(width); err != nil {
+	if err := b.charge(width + width*len(p.name)/16); err != nil { // each column has a name of its own
 		return err
 	}
 	v := &value{kind: k, dims: dims, cells: make([]cell, width)}
@@ -350,10 +350,10 @@ func (b *builder) append(s pipeline.Step) int32 {
 
 // compute makes a tensor of what a step computes from the operands. When they are all constant it is computed at once.
 func (b *builder) compute(k kind, dims []int, operands [][]cell, step func(slots [][]int32) pipeline.Step) (*value, error) {
-	n := elements(dims)
-	if err := b.charge(n); err != nil {
+	if err := b.charge(room(dims)); err != nil {
 		return nil, err
 	}
+	n := elements(dims)
 	v := &value{kind: k, dims: dims, cells: make([]cell, n)}
 	constant := true
 	for _, cells := range operands {

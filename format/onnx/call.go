@@ -63,6 +63,7 @@ func (b *builder) run(n *node) error {
 }
 
 func (c *call) readAttributes() error {
+	c.attributes = make([]attribute, 0, len(c.node.attributes))
 	for _, message := range c.node.attributes {
 		a, err := readAttribute(message)
 		switch {

@@ -224,6 +224,9 @@ func (c *call) pickAlong(v *value, along int, index *value, dims []int) (*value,
 		return nil, errors.New("strings by an index that the row tells are not supported")
 	}
 	n := index.size()
+	if along == 0 || n == 0 {
+		return nil, fmt.Errorf("%d indices into %d numbers", n, along)
+	}
 	outer := v.size() / along
 	if outer > pipeline.MaxSlots/n || outer*n > pipeline.MaxSlots/along {
 		return nil, fmt.Errorf("%d indices into %d numbers", n, v.size())

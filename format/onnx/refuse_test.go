@@ -80,6 +80,18 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"an unknown aggregate", through(2, stump(map[string]any{"aggregate_function": "MEDIAN"})), `attribute aggregate_function is "MEDIAN"`},
 		{"doubles for floats", through(2, stump(map[string]any{"nodes_values": nil, "nodes_values_as_tensor": constantOf("", float64s, []int64{0})})), "attribute nodes_values_as_tensor: double for an input of float"},
 
+		{"an index into nothing", with(through(2, made("ArgMax", []string{"x"}, []string{"i"}, attr("axis", 1)),
+			made("ArrayFeatureExtractor", []string{"c", "i"}, []string{"y"})), constantOf("c", float32s, []int64{1, 0})), "1 indices into 0 numbers"},
+		{"no index", with(through(2, made("GatherElements", []string{"c", "i"}, []string{"y"})),
+			constantOf("c", float32s, []int64{2}, 1, 2), constantOf("i", int64s, []int64{0})), "0 indices into 2 numbers"},
+		{"no numbers of many dimensions", with(through(2, made("Transpose", []string{"c"}, []string{"t"}, attr("perm", []int{1, 2, 0})),
+			made("Concat", []string{"t", "t"}, []string{"y"}, attr("axis", 2))), constantOf("c", float32s, []int64{0, 1 << 30, 1 << 30})), errBudget.Error()},
+		{"a long name of many columns", graph{
+			nodes:   []message{made("Identity", []string{"x"}, []string{"y"})},
+			inputs:  []message{portOf("x", float32s, 0, 1), portOf(strings.Repeat("n", 10_000), float32s, 0, 10_000)},
+			outputs: []message{portOf("y", float32s, 0, 1)},
+		}, `input "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn": the graph makes more numbers`},
+
 		{"a result that is text", graph{
 			nodes: []message{made("Identity", []string{"x"}, []string{"y"})}, inputs: []message{portOf("x", texts, 0, 1)},
 			outputs: []message{portOf("y", float32s, 0, 1)},

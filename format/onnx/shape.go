@@ -10,11 +10,10 @@ import (
 
 // remap returns the elements of v in another arrangement: element i of the result is element from(i) of v.
 func (c *call) remap(v *value, dims []int, from func(i int) int) (*value, error) {
-	n := elements(dims)
-	if err := c.charge(n); err != nil {
+	if err := c.charge(room(dims)); err != nil {
 		return nil, err
 	}
-	cells := make([]cell, n)
+	cells := make([]cell, elements(dims))
 	for i := range cells {
 		cells[i] = v.cells[from(i)]
 	}
@@ -104,6 +103,9 @@ func (c *call) reshape() ([]*value, error) {
 	}
 	if elements(dims) != v.size() {
 		return nil, fmt.Errorf("shape %v for %d elements of a row", list, v.size())
+	}
+	if err := c.charge(room(dims) - v.size()); err != nil {
+		return nil, err
 	}
 	return []*value{v.shaped(dims)}, nil
 }
@@ -247,7 +249,7 @@ func (c *call) concat() ([]*value, error) {
 		}
 		dims[a] += v.dims[a]
 	}
-	if err := c.charge(elements(dims)); err != nil {
+	if err := c.charge(room(dims)); err != nil {
 		return nil, err
 	}
 	outer, _, inner := parts(dims, a)
@@ -417,7 +419,7 @@ func (c *call) split() ([]*value, error) {
 		dims := slices.Clone(v.dims)
 		dims[a] = int(size)
 		n, from := int(size)*inner, begin*inner
-		if err := c.charge(outer * n); err != nil {
+		if err := c.charge(room(dims)); err != nil {
 			return nil, err
 		}
 		cells := make([]cell, 0, outer*n)
@@ -504,7 +506,7 @@ func (c *call) constantOfShape() ([]*value, error) {
 		dims[i] = int(d)
 		n *= int(d)
 	}
-	if err := c.charge(n); err != nil {
+	if err := c.charge(room(dims)); err != nil {
 		return nil, err
 	}
 	return []*value{fill.with(dims, slices.Repeat(fill.cells, n))}, nil

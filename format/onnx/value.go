@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -103,6 +104,18 @@ func elements(dims []int) int {
 	n := 1
 	for _, d := range dims {
 		n *= d
+	}
+	return n
+}
+
+// room is what a walk over some of the dimensions may take: elements, but that dimensions of 0 do not count.
+func room(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		if d > 0 && n > math.MaxInt32/d {
+			return math.MaxInt32
+		}
+		n *= max(d, 1)
 	}
 	return n
 }

@@ -1,6 +1,9 @@
 package jsonscan
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Keys finds keys that an object holds twice.
 type Keys struct {
@@ -9,7 +12,7 @@ type Keys struct {
 	many map[string]struct{}
 }
 
-// Add returns an error when key is there already. It keeps the key.
+// Add returns an error when key is there already. It keeps the key, which must not change.
 func (k *Keys) Add(key []byte) error {
 	for _, other := range k.few[:k.n] {
 		if string(other) == string(key) {
@@ -21,12 +24,13 @@ func (k *Keys) Add(key []byte) error {
 		k.n++
 		return nil
 	}
-	if _, ok := k.many[string(key)]; ok {
-		return fmt.Errorf("key %.40q comes twice", key)
-	}
 	if k.many == nil {
 		k.many = map[string]struct{}{}
 	}
-	k.many[string(key)] = struct{}{}
+	before := len(k.many)
+	k.many[unsafe.String(unsafe.SliceData(key), len(key))] = struct{}{}
+	if len(k.many) == before {
+		return fmt.Errorf("key %.40q comes twice", key)
+	}
 	return nil
 }
