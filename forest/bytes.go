@@ -1,18 +1,14 @@
 package forest
 
-// A bytewise is a forest for a kernel that compares bytes: mask.go has those of few levels, sieve.go those of few
-// leaves, whatever their shape.
-type bytewise struct {
-	ranks *ranks
-	trees byteTrees
-}
+// Kernels that compare bytes see a row as its ranks: mask.go has those for trees of few levels, sieve.go those for trees
+// of few leaves, whatever their shape; symmetric.go compares bytes if it can.
 
-// byteTrees are the trees of such a kernel: a rowKernel's methods, for a row that is ranked.
-type byteTrees interface {
-	walk(row *rankRow, first int, payloads []uint32)
-	sum32(row *rankRow, first, n int, sum float32) float32
-	sum64(row *rankRow, first, n int, sum float64) float64
-}
+// bytewise is what they have in common as row kernels.
+type bytewise struct{ ranks *ranks }
+
+func (b bytewise) words() int { return 0 }
+
+func (b bytewise) load(s *scratch) { b.ranks.fill(s.ranks, s.keys) }
 
 // A byteBlock is sixty-four decisions: a value goes right when its rank is not below the split's.
 type byteBlock struct {
@@ -53,43 +49,38 @@ const (
 	payingNodes = 6
 )
 
+// Each tree takes the room of one with all its leaves, which is too much where many have hardly any.
+const (
+	sparseTrees  = 1 << 12
+	sparseLeaves = 4
+)
+
 // newBytewise lays out a forest for the kernel that can take it, or returns nil when none can.
 func newBytewise(f *Forest, p *program) rowKernel {
 	if n := len(f.Trees); n > fewTrees && f.nodes() < payingNodes*n {
 		return nil
 	}
 	shallow, small := true, true
+	all := 0
 	for i := range f.Trees {
 		leaves, depth := f.Trees[i].size()
+		all += leaves
 		shallow = shallow && depth <= maskDepth
 		small = small && leaves <= byteTreeLeaves
 		if p.outcomes.walked[i] || !shallow && !small {
 			return nil
 		}
 	}
+	if p.keys() > narrowSlots || len(f.Trees) > sparseTrees && all < sparseLeaves*len(f.Trees) {
+		return nil
+	}
 	r := newRanks(p, cutsOf(f, p))
 	switch {
 	case r == nil:
 		return nil
 	case shallow:
-		return &bytewise{r, newMask(f, p, r)}
+		return newMask(f, p, r)
 	default:
-		return &bytewise{r, newSieve(f, p, r)}
+		return newSieve(f, p, r)
 	}
-}
-
-func (b *bytewise) words() int { return 0 }
-
-func (b *bytewise) load(s *scratch) { b.ranks.fill(&s.ranks, s.keys) }
-
-func (b *bytewise) walk(s *scratch, first int, payloads []uint32) {
-	b.trees.walk(&s.ranks, first, payloads)
-}
-
-func (b *bytewise) sum32(s *scratch, first, n int, sum float32) float32 {
-	return b.trees.sum32(&s.ranks, first, n, sum)
-}
-
-func (b *bytewise) sum64(s *scratch, first, n int, sum float64) float64 {
-	return b.trees.sum64(&s.ranks, first, n, sum)
 }

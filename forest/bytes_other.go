@@ -17,14 +17,14 @@ func rankSmall(slots *rankSlot32, sources *uint32, n int, keys *int64, row *rank
 	for i, slot := range unsafe.Slice(slots, n) {
 		source := unsafe.Slice(sources, n)[i]
 		key := *(*int64)(unsafe.Add(unsafe.Pointer(keys), 8*uintptr(source)))
-		row[i] = slot.rank(int32(key >> 32))
+		row.ranks[i] = slot.rank(int32(key >> 32))
 	}
 }
 
 func rankLarge(slots *rankSlot64, sources *uint32, n int, keys *int64, row *rankRow) {
 	for i, slot := range unsafe.Slice(slots, n) {
 		source := unsafe.Slice(sources, n)[i]
-		row[i] = slot.rank(*(*int64)(unsafe.Add(unsafe.Pointer(keys), 8*uintptr(source))))
+		row.ranks[i] = slot.rank(*(*int64)(unsafe.Add(unsafe.Pointer(keys), 8*uintptr(source))))
 	}
 }
 
@@ -53,7 +53,7 @@ func decideBytes(blocks *byteBlock, n int, row *rankRow, words *uint64) {
 // decide returns the bits of the splits that a row's rank is not below.
 func (b *byteBlock) decide(row *rankRow) (word uint64) {
 	for i, slot := range b.slot {
-		if row[slot%rankSlots] >= b.rank[i] {
+		if row.ranks[slot] >= b.rank[i] {
 			word |= 1 << i
 		}
 	}

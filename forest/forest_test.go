@@ -32,14 +32,32 @@ const (
 var awkward = []float64{
 	0, math.Copysign(0, -1), 1, -1, 0.1, 1e-35, ZeroLimit, -ZeroLimit, math.SmallestNonzeroFloat32,
 	-math.SmallestNonzeroFloat32, math.SmallestNonzeroFloat64, math.MaxFloat32, -math.MaxFloat32, 1e39, -1e39,
-	16777216, 16777217, 0.30000001192092896, 3, 4, 5, -0.5, 0.5, 63, 64, 5.999, -999,
+	16777216, 16777217, 0.30000001192092896, 3, 4, 5, -0.5, 0.5, 63, 64, 5.999, -999, math.MaxFloat64, -math.MaxFloat64,
+	math.Inf(1), math.Inf(-1), 1<<31 - 0.5, 1 << 31, 1<<32 - 1, 1 << 32,
 }
 
+// someValue returns an awkward value or another, and at times a neighbour of it in one of the widths.
 func someValue(r *rand.Rand) float64 {
+	x := math.Round(r.NormFloat64()*8) / 4
 	if r.IntN(3) == 0 {
-		return awkward[r.IntN(len(awkward))]
+		x = awkward[r.IntN(len(awkward))]
 	}
-	return math.Round(r.NormFloat64()*8) / 4
+	toward := math.Inf(1 - 2*r.IntN(2))
+	switch r.IntN(8) {
+	case 0:
+		return math.Nextafter(x, toward)
+	case 1:
+		return float64(math.Nextafter32(float32(x), float32(toward)))
+	}
+	return x
+}
+
+// someNumber returns what a leaf may add: at times a zero of either sign, or so much that sums become infinite, or NaN.
+func someNumber(r *rand.Rand) float64 {
+	if r.IntN(20) == 0 {
+		return []float64{0, math.Copysign(0, -1), math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32}[r.IntN(5)]
+	}
+	return r.NormFloat64()
 }
 
 func randomForest(r *rand.Rand, s shape) *Forest {
@@ -60,7 +78,7 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 	for range 6 {
 		if s.vectors {
 			for range s.outputs {
-				f.Vectors = append(f.Vectors, narrow(r.NormFloat64()))
+				f.Vectors = append(f.Vectors, narrow(someNumber(r)))
 			}
 		}
 		if s.lines {
@@ -77,7 +95,7 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 	for i := range s.trees {
 		t := Tree{Output: i % s.outputs, Weight: 1}
 		if r.IntN(4) == 0 {
-			t.Weight = narrow(r.Float64())
+			t.Weight = narrow(4 * r.Float64())
 		}
 		switch s.growth {
 		case leafwise:
@@ -86,6 +104,9 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 			growLevels(r, s, &t, narrow)
 		default:
 			grow(r, s, f, &t, s.depth, narrow)
+		}
+		if r.IntN(4) == 0 {
+			t.Nodes = shuffled(r, t.Nodes)
 		}
 		f.Trees = append(f.Trees, t)
 	}
@@ -113,7 +134,7 @@ func grow(r *rand.Rand, s shape, f *Forest, t *Tree, depth int, narrow func(floa
 }
 
 func randomLeaf(r *rand.Rand, s shape, id int32, narrow func(float64) float64) Node {
-	n := Node{Feature: Leaf, Value: narrow(r.NormFloat64()), ID: id, Ref: -1}
+	n := Node{Feature: Leaf, Value: narrow(someNumber(r)), ID: id, Ref: -1}
 	if s.vectors || s.lines && r.IntN(2) == 0 {
 		n.Ref = int32(r.IntN(6))
 	}
@@ -162,6 +183,28 @@ func growLevels(r *rand.Rand, s shape, t *Tree, narrow func(float64) float64) {
 	}
 }
 
+// shuffled returns the nodes of a tree in another order, the root first, among others that it does not reach.
+func shuffled(r *rand.Rand, nodes []Node) []Node {
+	to := append([]int{0}, r.Perm(len(nodes)+2)...)
+	for i := range to[1:] {
+		to[i+1]++
+	}
+	out := make([]Node, len(nodes)+3)
+	for i := range out {
+		out[i] = []Node{
+			{Feature: Leaf, Value: math.Inf(1), Ref: math.MaxInt32},
+			{Feature: math.MaxInt32, Left: -7, Right: math.MaxInt32, Value: math.NaN()},
+		}[r.IntN(2)]
+	}
+	for i, n := range nodes {
+		if n.Feature != Leaf {
+			n.Left, n.Right = int32(to[n.Left]), int32(to[n.Right])
+		}
+		out[to[i]] = n
+	}
+	return out
+}
+
 func randomRows(r *rand.Rand, features, n int) []float64 {
 	rows := make([]float64, features*n)
 	for i := range rows {
@@ -195,25 +238,31 @@ var (
 
 func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 	shapes := map[string]shape{
-		"as XGBoost has them":            {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
-		"several outputs":                {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
-		"vector leaves":                  {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
-		"categories":                     {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
-		"as LightGBM has them":           {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
-		"linear leaves":                  {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
-		"float32 rows, double sums":      {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
-		"double rows, float32 sums":      {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
-		"more columns than narrow holds": {3000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"more outcomes than pay":         {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
-		"leaves only":                    {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"no trees":                       {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
-		"leaf by leaf":                   {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"leaf by leaf, float32":          {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
-		"leaf by leaf, several outputs":  {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"leaf by leaf, larger":           {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
-		"as CatBoost has them":           {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
-		"levels of any kind":             {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
-		"deep":                           {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
+		"as XGBoost has them":             {30, 1, 100, 6, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"several outputs":                 {5, 3, 33, 4, Float32, Float32, []Op{Less}, onlyNaN, false, false, false, branching},
+		"vector leaves":                   {5, 3, 20, 4, Float32, Float32, ordering, onlyNaN, true, false, false, branching},
+		"categories":                      {5, 2, 70, 4, Float32, Float32, anyOp, onlyNaN, false, false, true, branching},
+		"as LightGBM has them":            {8, 1, 130, 7, Float64, Float64, []Op{LessEqual, In}, anyRule, false, false, false, branching},
+		"linear leaves":                   {8, 2, 20, 5, Float64, Float64, []Op{LessEqual}, onlyNaN, false, true, true, branching},
+		"float32 rows, double sums":       {8, 1, 64, 6, Float32, Float64, []Op{Greater}, anyRule, false, false, true, branching},
+		"double rows, float32 sums":       {8, 1, 65, 6, Float64, Float32, anyOp, anyRule, false, false, true, branching},
+		"more columns than narrow holds":  {33000, 1, 40, 5, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"more outcomes than pay":          {40, 1, 6, 9, Float32, Float32, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"the same, few levels":            {40, 1, 9, 5, Float32, Float64, []Op{In, Equal}, anyRule, false, false, true, branching},
+		"the same, few leaves":            {40, 1, 9, 6, Float64, Float64, []Op{In, Equal}, anyRule, false, false, true, leafwise},
+		"the same, in levels":             {40, 1, 9, 10, Float32, Float32, []Op{NotEqual, Equal}, anyRule, false, false, true, level},
+		"leaves only":                     {2, 1, 9, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"no trees":                        {2, 2, 0, 0, Float32, Float32, ordering, onlyNaN, false, false, false, branching},
+		"leaf by leaf":                    {30, 1, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, float32":           {30, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, leafwise},
+		"leaf by leaf, several outputs":   {30, 3, 130, 6, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"leaf by leaf, larger":            {8, 1, 70, 8, Float64, Float64, []Op{LessEqual}, anyRule, false, false, false, leafwise},
+		"a hundred columns":               {100, 1, 130, 6, Float32, Float32, ordering, onlyNaN, false, false, true, branching},
+		"a hundred columns, leaf by leaf": {100, 1, 130, 6, Float64, Float64, ordering, onlyNaN, false, false, true, leafwise},
+		"a hundred columns, levels":       {100, 2, 130, 6, Float64, Float32, ordering, onlyNaN, false, false, true, level},
+		"as CatBoost has them":            {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
+		"levels of any kind":              {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
+		"deep":                            {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
 	}
 	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -226,20 +275,23 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 }
 
 // evaluators returns evaluators of a forest by all kernels that may take it. Those that compare bytes run in Go where
-// there is no assembly for them.
+// there is no assembly for them; where there is, not every machine runs it.
 func evaluators(t *testing.T, f *Forest) map[string]*Evaluator {
 	t.Helper()
 	compiled, err := Compile(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]*Evaluator{
-		"compiled":               compiled,
-		"in lockstep":            newEvaluator(f, assemble(f, kernels{})),
-		"by bytes":               newEvaluator(f, assemble(f, kernels{bytes: true})),
-		"by levels":              newEvaluator(f, assemble(f, kernels{symmetric: true})),
-		"by levels and by bytes": newEvaluator(f, assemble(f, kernels{symmetric: true, bytes: true})),
+	es := map[string]*Evaluator{
+		"compiled":    compiled,
+		"in lockstep": newEvaluator(f, assemble(f, kernels{})),
+		"by levels":   newEvaluator(f, assemble(f, kernels{symmetric: true})),
 	}
+	if canCompareBytes() {
+		es["by bytes"] = newEvaluator(f, assemble(f, kernels{bytes: true}))
+		es["by levels and by bytes"] = newEvaluator(f, assemble(f, kernels{symmetric: true, bytes: true}))
+	}
+	return es
 }
 
 func TestKernelsTakeWhatTheyShould(t *testing.T) {
@@ -255,8 +307,8 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 				return "symmetric by bytes"
 			}
 			return "symmetric"
-		case *bytewise:
-			return strings.TrimPrefix(fmt.Sprintf("%T", k.trees), "*forest.")
+		case *mask, *sieve:
+			return strings.TrimPrefix(fmt.Sprintf("%T", k), "*forest.")
 		default:
 			p := assemble(f, have)
 			switch {
@@ -284,6 +336,8 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"nine levels":               {func(s *shape) { s.depth = 9 }, "narrow"},
 		"many columns":              {func(s *shape) { s.features = 400 }, "narrow"},
 		"more leaves, double":       {func(s *shape) { s.growth, s.depth, s.input = leafwise, 9, Float64 }, "deep"},
+		"a hundred columns":         {func(s *shape) { s.features = 100 }, "mask"},
+		"a hundred double columns":  {func(s *shape) { s.features, s.growth, s.input = 100, leafwise, Float64 }, "sieve"},
 		"many double columns":       {func(s *shape) { s.features, s.input = 400, Float64 }, "narrow"},
 		"too many columns":          {func(s *shape) { s.features = 40000 }, "wide"},
 		"too many double columns":   {func(s *shape) { s.features, s.input = 40000, Float64 }, "wide"},
@@ -291,7 +345,7 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"levels of the same splits": {func(s *shape) { s.growth = level }, "symmetric by bytes"},
 		"nine such levels":          {func(s *shape) { s.growth, s.depth = level, 9 }, "symmetric by bytes"},
 		"such levels, many columns": {func(s *shape) { s.growth, s.features = level, 400 }, "symmetric"},
-		"many tiny trees":           {func(s *shape) { s.depth, s.trees = 2, 1500 }, "narrow"},
+		"many tiny trees":           {func(s *shape) { s.growth, s.depth, s.trees = leafwise, 2, 1500 }, "narrow"},
 		"no splits":                 {func(s *shape) { s.depth = 0 }, "symmetric"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -304,91 +358,11 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 	}
 }
 
-// TestRanksOfManyThresholds has more thresholds in a column than a byte counts, and every value around them.
-func TestRanksOfManyThresholds(t *testing.T) {
-	const n = 700
-	f := &Forest{Features: 2, Outputs: 1, Input: Float32, Sum: Float32}
-	var rows []float64
-	for i := range n {
-		x := float64(float32(i) / 7)
-		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
-			{Feature: int32(i % 2), Value: x, Left: 1, Right: 2, DefaultLeft: i%3 == 0},
-			{Feature: Leaf, Value: float64(i)},
-			{Feature: Leaf, Value: float64(-2 * i)},
-		}})
-		up, down := float64(math.Nextafter32(float32(x), 1e9)), float64(math.Nextafter32(float32(x), -1e9))
-		rows = append(rows, x, up, up, down, down, x)
-	}
-	inf := math.Inf(1)
-	rows = append(rows, math.NaN(), 3, 3, math.NaN(), inf, -inf, -inf, inf, math.NaN(), math.NaN())
-	for _, width := range []Width{Float32, Float64} {
-		f.Input = width
-		es := evaluators(t, f)
-		if es["by bytes"].program.rows == nil {
-			t.Fatal("no kernel that compares bytes takes it")
-		}
-		want, got := make([]float64, len(rows)/2), make([]float64, len(rows)/2)
-		Plain(es["compiled"], want, rows, 0, n)
-		for name, e := range es {
-			Margin(e, got, rows, 0, n)
-			sameBits(t, name, got, want)
-		}
-	}
-}
-
-// TestTreesOfAnySize has trees whose nodes are too many for narrow ones, and one that is too large for deep ones.
-func TestTreesOfAnySize(t *testing.T) {
-	for name, c := range map[string]struct {
-		nodes, trees int
-		want         string
-	}{
-		"a large tree":     {200_000, 1, "deep"},
-		"many":             {3000, 70, "deep"},
-		"an enormous tree": {2_200_000, 1, "wide"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(5, 5))
-			f := &Forest{Features: 3, Outputs: 1, Input: Float32, Sum: Float64}
-			for range c.trees {
-				// The root's right side has as many nodes as its left, so that one of them stands far away.
-				tree := Tree{Weight: 1}
-				var grow func(nodes int) int32
-				grow = func(nodes int) int32 {
-					at := int32(len(tree.Nodes))
-					tree.Nodes = append(tree.Nodes, Node{Feature: Leaf, Value: r.NormFloat64()})
-					if nodes > 2 {
-						n := Node{Feature: int32(r.IntN(3)), Op: LessEqual, Value: float64(float32(r.NormFloat64())), DefaultLeft: true}
-						n.Left = grow(nodes / 2)
-						n.Right = grow(nodes / 2)
-						tree.Nodes[at] = n
-					}
-					return at
-				}
-				grow(c.nodes)
-				f.Trees = append(f.Trees, tree)
-			}
-			e, err := Compile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch p := e.program; {
-			case p.deep && c.want != "deep", !p.deep && c.want == "deep", p.narrow && c.want == "wide":
-				t.Errorf("deep %v, narrow %v: want %s nodes", p.deep, p.narrow, c.want)
-			}
-			rows := randomRows(r, 3, 200)
-			want, got := make([]float64, 200), make([]float64, 200)
-			Plain(e, want, rows, 0, c.trees)
-			Margin(e, got, rows, 0, c.trees)
-			sameBits(t, "200 rows", got, want)
-		})
-	}
-}
-
 func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	t.Helper()
 	f := randomForest(r, s)
 	es := evaluators(t, f)
-	n := []int{1, 7, 8, 9, 64, 65, 200}[r.IntN(7)]
+	n := min([]int{1, 7, 8, 9, 64, 65, 200}[r.IntN(7)], 9+10000/s.features)
 	from := r.IntN(f.NumRounds() + 1)
 	to := from + r.IntN(f.NumRounds()-from+1)
 	if r.IntN(2) == 0 {
@@ -421,25 +395,43 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 func TestRandomShapes(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	for range 300 {
-		s := shape{
-			features: 1 + r.IntN(12), outputs: 1 + r.IntN(4), trees: r.IntN(150), depth: r.IntN(9),
-			input: Width(r.IntN(2)), sum: Width(r.IntN(2)), ops: ordering, missing: onlyNaN, sentinel: r.IntN(2) == 0,
-		}
-		s.growth = growth(r.IntN(3))
-		if r.IntN(2) == 0 {
-			s.ops = anyOp
-		}
-		if r.IntN(2) == 0 {
-			s.missing = anyRule
-		}
-		switch r.IntN(4) {
-		case 0:
-			s.vectors = true
-		case 1:
-			s.lines, s.sum = true, Float64
-		}
-		compareKernels(t, r, s)
+		compareKernels(t, r, randomShape(r))
 	}
+}
+
+// FuzzKernels is TestRandomShapes for as long as one likes.
+func FuzzKernels(f *testing.F) {
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		compareKernels(t, r, randomShape(r))
+	})
+}
+
+func randomShape(r *rand.Rand) shape {
+	s := shape{
+		features: 1 + r.IntN(12), outputs: 1 + r.IntN(4), trees: r.IntN(150), depth: r.IntN(9),
+		input: Width(r.IntN(2)), sum: Width(r.IntN(2)), ops: ordering, missing: onlyNaN, sentinel: r.IntN(2) == 0,
+	}
+	s.growth = growth(r.IntN(3))
+	if r.IntN(4) == 0 {
+		s.features = 1 + r.IntN(200)
+	}
+	if r.IntN(2) == 0 {
+		s.outputs = 1
+	}
+	if r.IntN(2) == 0 {
+		s.ops = anyOp
+	}
+	if r.IntN(2) == 0 {
+		s.missing = anyRule
+	}
+	switch r.IntN(4) {
+	case 0:
+		s.vectors = true
+	case 1:
+		s.lines, s.sum = true, Float64
+	}
+	return s
 }
 
 func TestALastBaseOfLaterRounds(t *testing.T) {

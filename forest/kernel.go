@@ -81,15 +81,23 @@ const (
 	blockKeys = 256 << 10
 )
 
+// longRow is how many keys make a row that is taken alone.
+const longRow = 1 << 17
+
 // block returns how many rows a batch takes at once.
-func (p *program) block() int { return max(8, min(blockRows, blockKeys/(8*p.keys()))) }
+func (p *program) block() int {
+	if p.keys() > longRow {
+		return 1
+	}
+	return max(8, min(blockRows, blockKeys/(8*p.keys())))
+}
 
 // scratch is the memory of one call.
 type scratch struct {
 	keys     []int64   // rows of keys: one, or a block of them
 	payloads []uint32  // for each row, its leaf in each tree of the window; padding lanes write behind them
 	x        []float64 // widened rows, when something has to be walked or computed from them
-	ranks    rankRow   // of a row kernel
+	ranks    *rankRow  // of a row kernel
 	words    []uint64  // of a row kernel
 }
 
@@ -104,7 +112,7 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 		s.x = make([]float64, n*f.Features)
 	}
 	if p.rows != nil {
-		s.words = make([]uint64, p.rows.words())
+		s.ranks, s.words = new(rankRow), make([]uint64, p.rows.words())
 	}
 }
 

@@ -11,6 +11,7 @@ const maskDepth = 6
 // A mask is a forest laid out for the mask kernel. A tree's block has a place for each split of a full tree; which,
 // maskBit tells. What stands below a leaf leads to that leaf, whatever it decides.
 type mask struct {
+	bytewise
 	trees  []byteBlock
 	leaves byteLeaves
 }
@@ -29,13 +30,13 @@ func maskBit(split int) int {
 
 // newMask lays out a forest of trees that are not too deep.
 func newMask(f *Forest, p *program, r *ranks) *mask {
-	m := &mask{trees: make([]byteBlock, len(f.Trees)), leaves: newByteLeaves(f, p)}
-	each(len(f.Trees), func(i int) { m.place(f, p, r, i) })
+	m := &mask{bytewise: bytewise{r}, trees: make([]byteBlock, len(f.Trees)), leaves: newByteLeaves(f, p)}
+	each(len(f.Trees), func(i int) { m.place(f, p, i) })
 	return m
 }
 
 // place lays out tree i.
-func (m *mask) place(f *Forest, p *program, r *ranks, i int) {
+func (m *mask) place(f *Forest, p *program, i int) {
 	t, tree := &f.Trees[i], &m.trees[i]
 	var fill func(node int32, at int)
 	fill = func(node int32, at int) {
@@ -44,7 +45,7 @@ func (m *mask) place(f *Forest, p *program, r *ranks, i int) {
 		case n.Feature != Leaf:
 			key, slot := p.compare(f, n)
 			bit := maskBit(at)
-			tree.slot[bit], tree.rank[bit] = r.of(key, slot)
+			tree.slot[bit], tree.rank[bit] = m.ranks.of(key, slot)
 			below, above := n.children()
 			fill(below, 2*at)
 			fill(above, 2*at+1)
@@ -58,14 +59,14 @@ func (m *mask) place(f *Forest, p *program, r *ranks, i int) {
 	fill(0, 1)
 }
 
-func (m *mask) walk(row *rankRow, first int, payloads []uint32) {
-	maskWalk(&m.trees[first], &m.leaves.payloads[first], len(payloads), row, &payloads[0])
+func (m *mask) walk(c *scratch, first int, payloads []uint32) {
+	maskWalk(&m.trees[first], &m.leaves.payloads[first], len(payloads), c.ranks, &payloads[0])
 }
 
-func (m *mask) sum32(row *rankRow, first, n int, sum float32) float32 {
-	return maskSum32(&m.trees[first], &m.leaves.payloads[first], n, row, sum)
+func (m *mask) sum32(c *scratch, first, n int, sum float32) float32 {
+	return maskSum32(&m.trees[first], &m.leaves.payloads[first], n, c.ranks, sum)
 }
 
-func (m *mask) sum64(row *rankRow, first, n int, sum float64) float64 {
-	return maskSum64(&m.trees[first], &m.leaves.doubles[first], n, row, sum)
+func (m *mask) sum64(c *scratch, first, n int, sum float64) float64 {
+	return maskSum64(&m.trees[first], &m.leaves.doubles[first], n, c.ranks, sum)
 }

@@ -8,12 +8,16 @@ import "slices"
 
 // What bytes hold at most.
 const (
-	rankSlots = 128 // of a row: what two registers of 64 bytes hold
+	rankSlots = 256 // of a row: what four registers of 64 bytes hold
+	fewSlots  = 128 // what two hold, which is quicker
 	rankCuts  = 255 // of a slot; rank 0 is below all of them, rank 255 not below any
 )
 
 // rankRow is a row as these kernels read it.
-type rankRow [rankSlots]uint8
+type rankRow struct {
+	ranks [rankSlots]uint8
+	many  bool // they are more than fewSlots
+}
 
 // ranks is how a row of keys becomes bytes.
 type ranks struct {
@@ -103,6 +107,7 @@ func (r *ranks) of(key int64, slot int) (byteSlot, rank uint8) {
 
 // fill ranks a row of keys.
 func (r *ranks) fill(row *rankRow, keys []int64) {
+	row.many = len(r.sources) > fewSlots
 	if r.small != nil {
 		rankSmall(&r.small[0], &r.sources[0], len(r.sources), &keys[0], row)
 	} else {

@@ -16,6 +16,7 @@ package forest
 
 // A sieve is a forest laid out for the sieve kernel.
 type sieve struct {
+	bytewise
 	trees  []sieveTree
 	leaves byteLeaves // the highest comes first
 }
@@ -29,13 +30,13 @@ type sieveTree struct {
 }
 
 func newSieve(f *Forest, p *program, r *ranks) *sieve {
-	s := &sieve{trees: make([]sieveTree, len(f.Trees)), leaves: newByteLeaves(f, p)}
-	each(len(f.Trees), func(i int) { s.place(f, p, r, i) })
+	s := &sieve{bytewise: bytewise{r}, trees: make([]sieveTree, len(f.Trees)), leaves: newByteLeaves(f, p)}
+	each(len(f.Trees), func(i int) { s.place(f, p, i) })
 	return s
 }
 
 // place lays out tree i.
-func (s *sieve) place(f *Forest, p *program, r *ranks, i int) {
+func (s *sieve) place(f *Forest, p *program, i int) {
 	t, tree := &f.Trees[i], &s.trees[i]
 	tree.flip = 1 // no split has the lowest bit, and rank 0 makes it a one
 	sizes := t.leafCounts()
@@ -57,7 +58,7 @@ func (s *sieve) place(f *Forest, p *program, r *ranks, i int) {
 		fill(larger)
 		bit := next
 		key, slot := p.compare(f, n)
-		tree.slot[bit], tree.rank[bit] = r.of(key, slot)
+		tree.slot[bit], tree.rank[bit] = s.ranks.of(key, slot)
 		if flip {
 			tree.flip |= 1 << bit
 		}
@@ -95,14 +96,14 @@ func (t *Tree) leafCounts() []uint8 {
 	return counts
 }
 
-func (s *sieve) walk(row *rankRow, first int, payloads []uint32) {
-	sieveWalk(&s.trees[first], &s.leaves.payloads[first], len(payloads), row, &payloads[0])
+func (s *sieve) walk(c *scratch, first int, payloads []uint32) {
+	sieveWalk(&s.trees[first], &s.leaves.payloads[first], len(payloads), c.ranks, &payloads[0])
 }
 
-func (s *sieve) sum32(row *rankRow, first, n int, sum float32) float32 {
-	return sieveSum32(&s.trees[first], &s.leaves.payloads[first], n, row, sum)
+func (s *sieve) sum32(c *scratch, first, n int, sum float32) float32 {
+	return sieveSum32(&s.trees[first], &s.leaves.payloads[first], n, c.ranks, sum)
 }
 
-func (s *sieve) sum64(row *rankRow, first, n int, sum float64) float64 {
-	return sieveSum64(&s.trees[first], &s.leaves.doubles[first], n, row, sum)
+func (s *sieve) sum64(c *scratch, first, n int, sum float64) float64 {
+	return sieveSum64(&s.trees[first], &s.leaves.doubles[first], n, c.ranks, sum)
 }

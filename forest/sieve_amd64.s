@@ -1,13 +1,12 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "ranks_amd64.h"
 
-// SIEVE leaves in AX the place of the leaf that a row, its ranks in Z1 and Z2, reaches in the tree at SI. Each word of
+// SIEVE leaves in AX the place of the leaf that a row reaches in the tree at SI; Z0 has what its splits ask for. Each word of
 // runs is left with what is not taken away by it, or by the decisions themselves: all but the runs in which a
 // carry has begun.
 #define SIEVE \
-	VMOVDQU64     (SI), Z0           \
-	VPERMI2B      Z2, Z1, Z0         \
 	VPCMPUB       $5, 64(SI), Z0, K1 \
 	KMOVQ         K1, AX             \
 	XORQ          248(SI), AX        \
@@ -27,76 +26,123 @@
 
 // func sieveWalk(trees *sieveTree, leaves *[64]uint32, n int, row *rankRow, payloads *uint32)
 TEXT ·sieveWalk(SB), NOSPLIT, $0-40
-	MOVQ      trees+0(FP), SI
-	MOVQ      leaves+8(FP), R9
-	MOVQ      n+16(FP), CX
-	MOVQ      row+24(FP), DX
-	MOVQ      payloads+32(FP), DI
-	VMOVDQU64 (DX), Z1
-	VMOVDQU64 64(DX), Z2
-	JMP       more
+	MOVQ    trees+0(FP), SI
+	MOVQ    leaves+8(FP), R9
+	MOVQ    n+16(FP), CX
+	MOVQ    row+24(FP), DX
+	MOVQ    payloads+32(FP), DI
+	TESTQ   CX, CX
+	JLE     done
+	LOADROW
+	JNE     many
 
-walk:
+	PCALIGN $64
+
+few:
+	FEW
 	SIEVE
-	MOVL (R9)(AX*4), R8
-	MOVL R8, (DI)
-	ADDQ $256, SI           // the size of a sieveTree
-	ADDQ $256, R9
-	ADDQ $4, DI
-	DECQ CX
+	MOVL  (R9)(AX*4), R8
+	MOVL  R8, (DI)
+	ADDQ  $256, SI // the size of a sieveTree
+	ADDQ  $256, R9
+	ADDQ  $4, DI
+	DECQ  CX
+	JG    few
+	JMP   done
 
-more:
-	TESTQ CX, CX
-	JG    walk
+	PCALIGN $64
+
+many:
+	MANY
+	SIEVE
+	MOVL  (R9)(AX*4), R8
+	MOVL  R8, (DI)
+	ADDQ  $256, SI
+	ADDQ  $256, R9
+	ADDQ  $4, DI
+	DECQ  CX
+	JG    many
+
+done:
 	VZEROUPPER
 	RET
 
 // func sieveSum32(trees *sieveTree, leaves *[64]uint32, n int, row *rankRow, sum float32) float32
 TEXT ·sieveSum32(SB), NOSPLIT, $0-44
-	MOVQ      trees+0(FP), SI
-	MOVQ      leaves+8(FP), R9
-	MOVQ      n+16(FP), CX
-	MOVQ      row+24(FP), DX
-	VMOVSS    sum+32(FP), X3
-	VMOVDQU64 (DX), Z1
-	VMOVDQU64 64(DX), Z2
-	JMP       more
+	MOVQ    trees+0(FP), SI
+	MOVQ    leaves+8(FP), R9
+	MOVQ    n+16(FP), CX
+	MOVQ    row+24(FP), DX
+	VMOVSS  sum+32(FP), X3
+	TESTQ   CX, CX
+	JLE     done
+	LOADROW
+	JNE     many
 
-walk:
+	PCALIGN $64
+
+few:
+	FEW
 	SIEVE
 	VADDSS (R9)(AX*4), X3, X3
 	ADDQ   $256, SI
 	ADDQ   $256, R9
 	DECQ   CX
+	JG     few
+	JMP    done
 
-more:
-	TESTQ CX, CX
-	JG    walk
-	VMOVSS X3, ret+40(FP)
+	PCALIGN $64
+
+many:
+	MANY
+	SIEVE
+	VADDSS (R9)(AX*4), X3, X3
+	ADDQ   $256, SI
+	ADDQ   $256, R9
+	DECQ   CX
+	JG     many
+
+done:
+	VMOVSS     X3, ret+40(FP)
 	VZEROUPPER
 	RET
 
 // func sieveSum64(trees *sieveTree, leaves *[64]float64, n int, row *rankRow, sum float64) float64
 TEXT ·sieveSum64(SB), NOSPLIT, $0-48
-	MOVQ      trees+0(FP), SI
-	MOVQ      leaves+8(FP), R9
-	MOVQ      n+16(FP), CX
-	MOVQ      row+24(FP), DX
-	VMOVSD    sum+32(FP), X3
-	VMOVDQU64 (DX), Z1
-	VMOVDQU64 64(DX), Z2
-	JMP       more
+	MOVQ    trees+0(FP), SI
+	MOVQ    leaves+8(FP), R9
+	MOVQ    n+16(FP), CX
+	MOVQ    row+24(FP), DX
+	VMOVSD  sum+32(FP), X3
+	TESTQ   CX, CX
+	JLE     done
+	LOADROW
+	JNE     many
 
-walk:
+	PCALIGN $64
+
+few:
+	FEW
 	SIEVE
 	VADDSD (R9)(AX*8), X3, X3
 	ADDQ   $256, SI
 	ADDQ   $512, R9
 	DECQ   CX
+	JG     few
+	JMP    done
 
-more:
-	TESTQ CX, CX
-	JG    walk
-	VMOVSD X3, ret+40(FP)
+	PCALIGN $64
+
+many:
+	MANY
+	SIEVE
+	VADDSD (R9)(AX*8), X3, X3
+	ADDQ   $256, SI
+	ADDQ   $512, R9
+	DECQ   CX
+	JG     many
+
+done:
+	VMOVSD     X3, ret+40(FP)
 	VZEROUPPER
 	RET

@@ -176,8 +176,8 @@ func (s *symmetric) words() int { return max(len(s.blocks), len(s.nodes)/64) }
 // load makes all decisions for a row.
 func (s *symmetric) load(c *scratch) {
 	if s.blocks != nil {
-		s.ranks.fill(&c.ranks, c.keys)
-		decideBytes(&s.blocks[0], len(s.blocks), &c.ranks, &c.words[0])
+		s.ranks.fill(c.ranks, c.keys)
+		decideBytes(&s.blocks[0], len(s.blocks), c.ranks, &c.words[0])
 		return
 	}
 	for w := range c.words {

@@ -52,7 +52,7 @@ type Column struct {
 
 // StringColumn returns a column whose dictionary gives names[i] the code i.
 func StringColumn(name string, names []string) (Column, error) {
-	c := Column{Name: name, Type: String, names: names, codes: make(map[string]int, len(names))}
+	c := Column{Name: name, Type: String, names: names, codes: make(map[string]int, min(len(names), 1<<12))}
 	for i, n := range names {
 		if j, ok := c.codes[n]; ok {
 			return Column{}, fmt.Errorf("column %q: category %q has the codes %d and %d", name, n, j, i)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // A CTR makes numbers of a combination of categories by what was counted of it in training: click-through rates, by
@@ -27,13 +28,17 @@ type Condition struct {
 	NaNAbove bool    // NaN is above the threshold
 }
 
-// Counts are what was counted in training: for each combination a row of numbers, one a class of the target.
+// Counts are what was counted in training: for each combination a row of numbers, one a class of the target. They are not
+// to be changed once a CTR that has them is checked.
 type Counts struct {
 	Rows        *Hashes   // the row of each combination
 	Classes     int       // numbers of a row
 	Numbers     []int32   // row by row
 	Sums        []float32 // of the target, a row each: then a row's one number says how many were summed
 	Denominator int32     // of [RateFrequency]
+
+	once  sync.Once // many CTRs may share them
+	wrong error
 }
 
 // A RateKind says what is good.
@@ -84,15 +89,23 @@ func (s *CTR) Check(slots int) error {
 }
 
 func (c *Counts) check() error {
-	if c == nil || c.Rows == nil || c.Classes < 1 || len(c.Numbers)%c.Classes != 0 {
+	if c == nil {
+		return errors.New("no counts")
+	}
+	c.once.Do(func() { c.wrong = c.contradiction() })
+	return c.wrong
+}
+
+func (c *Counts) contradiction() error {
+	if c.Rows == nil || c.Classes < 1 || len(c.Numbers)%c.Classes != 0 {
 		return errors.New("counts that do not divide into rows")
 	}
 	rows := len(c.Numbers) / c.Classes
 	if c.Sums != nil && (c.Classes != 1 || len(c.Sums) != rows) {
 		return fmt.Errorf("%d sums for %d rows of %d counts", len(c.Sums), rows, c.Classes)
 	}
-	if least, most := c.Rows.span(); least < 0 || int(most) >= rows {
-		return fmt.Errorf("hashes are in the rows %d to %d of %d", least, most, rows)
+	if h := c.Rows; h.least < 0 || int(h.most) >= rows {
+		return fmt.Errorf("hashes are in the rows %d to %d of %d", h.least, h.most, rows)
 	}
 	return nil
 }

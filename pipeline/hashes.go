@@ -8,6 +8,8 @@ type Hashes struct {
 	places  []place
 	shift   uint8
 	crowded map[uint64]int32
+
+	least, most int32 // rows that hashes were given; most is -1 when none was
 }
 
 // A place has a hash, and its row plus one: 0 where there is none.
@@ -22,11 +24,15 @@ const crowd = 16
 // NewHashes returns room for n hashes, and a little more.
 func NewHashes(n int) *Hashes {
 	size := bits.Len(uint(max(n, 1))) + 1 // at most half of the places are taken
-	return &Hashes{places: make([]place, 1<<size+crowd), shift: uint8(64 - size)}
+	return &Hashes{places: make([]place, 1<<size+crowd), shift: uint8(64 - size), most: -1}
 }
 
 // Put gives a hash a row, which is not negative. The last one counts.
 func (h *Hashes) Put(hash uint64, row int32) {
+	if h.most == -1 || row < h.least {
+		h.least = row
+	}
+	h.most = max(h.most, row)
 	first := hash >> h.shift
 	for i := range h.places[first : first+crowd] {
 		p := &h.places[first:][i]
@@ -55,24 +61,4 @@ func (h *Hashes) find(hash uint64) (row int32, ok bool) {
 	}
 	row, ok = h.crowded[hash]
 	return row, ok
-}
-
-// span returns the least and the greatest row; 0 and -1 when there is none.
-func (h *Hashes) span() (least, most int32) {
-	most = -1
-	see := func(row int32) {
-		if most == -1 || row < least {
-			least = row
-		}
-		most = max(most, row)
-	}
-	for _, p := range h.places {
-		if p.row != 0 {
-			see(p.row - 1)
-		}
-	}
-	for _, row := range h.crowded {
-		see(row)
-	}
-	return least, most
 }

@@ -10,7 +10,7 @@ type Indicators struct {
 
 // NewIndicators returns the indicators of values, each there once, in the given slot.
 func NewIndicators(slot int32, values []float64) (*Indicators, error) {
-	s := &Indicators{slot: slot, places: make(map[float64]int32, len(values))}
+	s := &Indicators{slot: slot, places: make(map[float64]int32)}
 	for i, v := range values {
 		if _, twice := s.places[v]; twice || v != v {
 			return nil, fmt.Errorf("value %d, %v, is no number or comes twice", i, v)

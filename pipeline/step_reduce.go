@@ -176,7 +176,7 @@ func (s *RunningSum) Check(slots int) error { return CheckSlots(s.X, slots) }
 func (s *RunningSum) Run(b *Block, at int) {
 	for i := range b.Len() {
 		row := b.Row(i)
-		sum := 0.0
+		sum := math.Copysign(0, -1) // so that -0 stays
 		for j, slot := range s.X {
 			if s.Width32 {
 				sum = float64(float32(sum) + float32(row[slot]))

@@ -14,19 +14,21 @@ type UnaryFunc uint8
 // The functions of one number. Those of float32 round their argument first; where ONNX Runtime has a polynomial of its
 // own for a function it is that one (internal/mlas).
 const (
-	Round    UnaryFunc = iota // the argument, rounded to the width
-	Whole                     // toward zero as x86 casts to int64; -2^63 for NaN and what does not fit
-	Truth                     // 1 for all but 0
-	Not                       // 1 for 0, else 0
-	Negative                  // -x
-	Absolute                  // |x|
-	Root                      // the square root
-	Power                     // e^x
-	Log                       // the natural logarithm
-	Sigmoid                   // 1 / (1 + e^-x)
-	Floor                     // the whole number below
-	Ceil                      // the whole number above
-	IsNaN                     // 1 for NaN, else 0
+	Round     UnaryFunc = iota // the argument, rounded to the width
+	Whole                      // toward zero as x86 casts to int64; -2^63 for NaN and what does not fit
+	Whole32                    // toward zero as x86 casts to int32; -2^31 for NaN and what does not fit
+	Wrapped32                  // the low 32 bits of a whole number, as int32
+	Truth                      // 1 for all but 0
+	Not                        // 1 for 0, else 0
+	Negative                   // -x
+	Absolute                   // |x|
+	Root                       // the square root
+	Power                      // e^x
+	Log                        // the natural logarithm
+	Sigmoid                    // 1 / (1 + e^-x)
+	Floor                      // the whole number below
+	Ceil                       // the whole number above
+	IsNaN                      // 1 for NaN, else 0
 	unaryCount
 )
 
@@ -58,10 +60,13 @@ func (s *Unary) Run(b *Block, at int) {
 		row := b.Row(i)
 		for j, slot := range s.X {
 			x := row[slot]
-			if s.Width32 {
-				x = s.one32(float32(x))
-			} else {
+			switch {
+			case !s.Width32:
 				x = s.one64(x)
+			case s.Func == Log && j < len(s.X)/4*4:
+				x = float64(mlas.Log(float32(x))) // four at once; what is left comes from the C library
+			default:
+				x = s.one32(float32(x))
 			}
 			row[at+j] = x
 		}
@@ -85,6 +90,13 @@ func (s *Unary) one64(x float64) float64 {
 	switch s.Func {
 	case Whole:
 		return whole(x)
+	case Whole32:
+		if x = whole(x); x < math.MinInt32 || x > math.MaxInt32 {
+			return math.MinInt32
+		}
+		return x
+	case Wrapped32:
+		return float64(int32(int64(whole(x))))
 	case Truth:
 		return truth(x != 0)
 	case Not:

@@ -62,6 +62,7 @@ func TestStepsCompute(t *testing.T) {
 		"at least":             {&Binary{Func: AtLeast, A: all(2), B: []int32{1, 1}}, []float64{1, 2}, []float64{0, 1}},
 		"same":                 {&Binary{Func: Same, A: all(3), B: []int32{1, 1, 1}}, []float64{0, minus0, nan}, []float64{1, 1, 0}},
 		"and":                  {&Binary{Func: And, A: all(2), B: []int32{1, 1}}, []float64{0, 1}, []float64{0, 1}},
+		"and of tiny numbers":  {&Binary{Func: And, A: all(1), B: all(1)}, []float64{1e-200}, []float64{1}},
 		"or":                   {&Binary{Func: Or, A: all(2), B: []int32{0, 0}}, []float64{0, 1}, []float64{0, 1}},
 		"a choice unsigns 0":   {&Choice{Where: []int32{0, 1}, A: []int32{2, 2}, B: []int32{3, 3}}, []float64{1, 0, minus0, 7}, []float64{0, 7}},
 
@@ -179,6 +180,9 @@ func TestTreesAreAStep(t *testing.T) {
 		seen[2*i], seen[2*i+1] = rows[3*i+2], rows[3*i]
 	}
 	got, margins := make([]float64, 2*n), make([]float64, 2*n)
+	if err := Predict(p, got, rows[:3], 0, 0); err != nil { // one row needs less room than those that follow
+		t.Fatal(err)
+	}
 	if err := Predict(p, got, rows, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func refuseOthers(t fbTable) error {
 		field int
 		kind  string
 	}{{12, "text"}, {18, "embedding"}} {
-		err := t.children(other.field, func(_ int, f fbTable) error {
+		err := t.children(other.field, 16, func(_ int, f fbTable) error {
 			return fmt.Errorf("%s feature %d, %.40q: %w", other.kind, f.int32(1, -1), f.raw(2), errKind)
 		})
 		if err != nil {
@@ -160,38 +160,40 @@ func refuseOthers(t fbTable) error {
 var errKind = errors.New("only numbers and categories are supported")
 
 func (m *model) readFeatures(t fbTable) error {
-	err := t.children(5, func(_ int, f fbTable) error {
+	err := t.children(5, 24, func(_ int, f fbTable) error {
 		treatment := f.uint8(5, 0)
 		if treatment > 2 {
 			return fmt.Errorf("unknown treatment %d of NaN", treatment)
 		}
-		m.floats = append(m.floats, floatFeature{
-			feature: feature{f.int32(1, -1), f.int32(2, -1), f.text(4)},
-			borders: f.floats(3), nanAbove: f.uint8(0, 0) != 0 && treatment == 2,
-		})
+		feature := feature{f.int32(1, -1), f.int32(2, -1), f.text(4)}
+		if err := feature.check(); err != nil {
+			return err
+		}
+		m.floats = append(m.floats, floatFeature{feature, f.floats(3), f.uint8(0, 0) != 0 && treatment == 2})
 		return nil
 	})
 	if err != nil {
 		return in(fmt.Sprintf("float feature %d", len(m.floats)), err)
 	}
-	err = t.children(4, func(_ int, f fbTable) error {
-		m.categories = append(m.categories, categoricalFeature{
-			feature: feature{f.int32(0, -1), f.int32(1, -1), f.text(2)},
-			unused:  f.uint8(3, 1) == 0,
-		})
+	err = t.children(4, 16, func(_ int, f fbTable) error {
+		feature := feature{f.int32(0, -1), f.int32(1, -1), f.text(2)}
+		if err := feature.check(); err != nil {
+			return err
+		}
+		m.categories = append(m.categories, categoricalFeature{feature, f.uint8(3, 1) == 0})
 		return nil
 	})
 	if err != nil {
 		return in(fmt.Sprintf("categorical feature %d", len(m.categories)), err)
 	}
-	err = t.children(6, func(_ int, f fbTable) error {
+	err = t.children(6, 24, func(_ int, f fbTable) error {
 		m.oneHots = append(m.oneHots, oneHot{category: f.int32(0, -1), values: f.ints(1)})
 		return nil
 	})
 	if err != nil {
 		return in(fmt.Sprintf("one-hot feature %d", len(m.oneHots)), err)
 	}
-	err = t.children(7, func(_ int, f fbTable) error {
+	err = t.children(7, 32, func(_ int, f fbTable) error {
 		ctr := f.child(0)
 		c := ctrFeature{borders: f.floats(1)}
 		if err := c.ctrBase.read(ctr.child(0)); err != nil {
@@ -231,7 +233,7 @@ func (b *ctrBase) read(t fbTable) error {
 // readInfo reads the model's own words about itself.
 func (m *model) readInfo(core fbTable) error {
 	words := map[string]string{}
-	err := core.children(2, func(_ int, pair fbTable) error {
+	err := core.children(2, 20, func(_ int, pair fbTable) error {
 		words[pair.raw(0)] = pair.raw(1) // users may add what they like
 		return nil
 	})

@@ -59,7 +59,7 @@ type oneHotSplit struct{ index, value int32 }
 // key tells bases apart.
 func (b *ctrBase) key() string {
 	le := binary.LittleEndian
-	out := []byte{byte(b.kind)}
+	out := append(make([]byte, 0, 13+4*len(b.categories)+8*len(b.floats)+8*len(b.oneHots)), byte(b.kind))
 	out = le.AppendUint32(out, uint32(b.classifier))
 	out = le.AppendUint32(out, uint32(len(b.categories)))
 	for _, c := range b.categories {
@@ -90,8 +90,11 @@ type ctrTable = pipeline.Counts
 
 const noHash = math.MaxUint64
 
+// maxWork bounds the counts that all CTRs of a row may add up: far more than CatBoost ever has, and milliseconds.
+const maxWork = 1 << 24
+
 // ctrStep makes the CTRs of one table.
-func (m *model) ctrStep(features []ctrFeature, at slots) (pipeline.Step, error) {
+func (m *model) ctrStep(features []ctrFeature, at slots) (*pipeline.CTR, error) {
 	base := &features[0].ctrBase
 	step := &pipeline.CTR{Counts: m.tables[features[0].key]}
 	if step.Counts == nil {

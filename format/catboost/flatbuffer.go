@@ -18,7 +18,7 @@ type flatbuffer struct {
 }
 
 // reuse is how often, on average, a part of a document may be read. CatBoost's own share the parts of CTRs.
-const reuse = 16
+const reuse = 8
 
 func newFlatbuffer(data []byte, base int) *flatbuffer {
 	return &flatbuffer{data: data, base: base, budget: reuse * len(data)}
@@ -217,20 +217,24 @@ func (t fbTable) raw(i int) string {
 	return string(t.elements(t.follow(at), 1))
 }
 
-// children calls each with every table of vector i, until something is wrong.
-func (t fbTable) children(i int, each func(n int, child fbTable) error) error {
+// children calls each with every table of vector i, until something is wrong. With its offset and what it alone leads
+// to, a table takes no fewer than least bytes: so many may be one, but not more than the document has room for.
+func (t fbTable) children(i, least int, each func(n int, child fbTable) error) error {
 	at, ok := t.field(i, 4)
 	if !ok {
 		return t.err
 	}
 	at = t.follow(at) + 4
 	offsets := t.vector(i, 4)
+	if n := len(offsets) / 4; n > len(t.data)/least {
+		t.fail(at, "%d tables in a document of %d bytes: %w", n, len(t.data), errReuse)
+	}
 	for j := range len(offsets) / 4 {
 		child := t.table(t.follow(at + 4*j))
 		if t.err != nil {
 			return t.err
 		}
-		if err := each(j, child); err != nil {
+		if err := each(j, child); t.err == nil && err != nil {
 			return err
 		}
 		if t.err != nil {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/besra-ml/besra/forest"
 	"github.com/besra-ml/besra/internal/jsonscan"
 )
 
@@ -177,6 +178,9 @@ func (n *info) classParams(s *jsonscan.Scanner) error {
 				if err == nil && !(math.Abs(x) < 1<<31) {
 					err = fmt.Errorf("class %v", x)
 				}
+				if len(n.ordinals) == forest.MaxOutputs {
+					return fmt.Errorf("more than %d classes", forest.MaxOutputs)
+				}
 				n.ordinals = append(n.ordinals, int(x))
 				return err
 			}))
@@ -203,6 +207,9 @@ func (n *info) classNames(s *jsonscan.Scanner) error {
 			var x float64
 			x, err = s.Float()
 			name = strconv.FormatFloat(x, 'f', -1, 64)
+		}
+		if len(n.classes) == forest.MaxOutputs {
+			return fmt.Errorf("more than %d classes", forest.MaxOutputs)
 		}
 		n.classes = append(n.classes, name)
 		return err

@@ -14,11 +14,13 @@ import (
 // own reader is a unit off in the last place now and then.
 type document struct {
 	*jsonscan.Scanner
-	m *model
+	m     *model
+	again *int // bytes that may still be passed over to be read later
 }
 
 func (m *model) readJSON(data []byte) error {
-	d := document{jsonscan.New(data), m}
+	again := reuse * len(data)
+	d := document{jsonscan.New(data), m, &again}
 	m.scale = 1
 	trees, features := false, false
 	err := d.Object(func(key []byte) error {
@@ -175,6 +177,9 @@ func (d document) floatFeature(int) error {
 	})
 	f.nanAbove = above && hasNaN != 0
 	d.m.floats = append(d.m.floats, f)
+	if err == nil {
+		err = f.check()
+	}
 	return err
 }
 
@@ -197,6 +202,9 @@ func (d document) categoricalFeature(int) error {
 	d.m.categories = append(d.m.categories, f)
 	if values != nil {
 		d.m.oneHots = append(d.m.oneHots, oneHot{f.index, values})
+	}
+	if err == nil {
+		err = f.check()
 	}
 	return err
 }

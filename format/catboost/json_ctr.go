@@ -37,6 +37,9 @@ func (d document) ctr(int) error {
 	})
 	c.key, c.rate.Kind = c.ctrBase.key(), c.kind.rate()
 	d.m.ctrs = append(d.m.ctrs, c)
+	if err == nil && len(c.categories)+len(c.floats)+len(c.oneHots) == 0 {
+		err = errors.New("no elements")
+	}
 	return err
 }
 
@@ -101,7 +104,7 @@ func (d document) tables() error {
 	return d.Object(func(key []byte) error {
 		i++
 		var base ctrBase
-		inner := document{jsonscan.New(append([]byte(nil), key...)), d.m}
+		inner := document{jsonscan.New(append([]byte(nil), key...)), d.m, d.again}
 		err := inner.Object(func(key []byte) error {
 			switch string(key) {
 			case "identifier":

@@ -102,7 +102,11 @@ func (d document) node() error {
 		case "right":
 			if t.children[i][0] == 0 {
 				waits = d.At()
-				return d.Skip()
+				err := d.Skip()
+				if *d.again -= d.At() - waits; err == nil && *d.again < 0 {
+					err = errors.New("right comes before left, again and again")
+				}
+				return err
 			}
 			t.children[i][1] = int32(len(t.splits) - i)
 			return in(name, d.node())

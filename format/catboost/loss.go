@@ -91,7 +91,7 @@ func (m *model) absentClasses(f *forest.Forest) error {
 	if len(m.info.ordinals) != m.outputs {
 		return fmt.Errorf("class_to_label names %d classes for %d outputs", len(m.info.ordinals), m.outputs)
 	}
-	if n > forest.MaxOutputs || n > 64*m.outputs {
+	if vectors := len(f.Vectors) / m.outputs * n; n > forest.MaxOutputs || vectors > max(1<<18, 4*len(f.Vectors)) {
 		return fmt.Errorf("%d classes, of which training met %d", n, m.outputs)
 	}
 	wide := func(dst, src []float64) error {

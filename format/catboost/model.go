@@ -31,6 +31,13 @@ type feature struct {
 	name        string
 }
 
+func (f *feature) check() error {
+	if f.index < 0 || f.flat < 0 {
+		return fmt.Errorf("a feature that is number %d of its type and %d of all", f.index, f.flat)
+	}
+	return nil
+}
+
 type floatFeature struct {
 	feature
 	borders  []float32 // in ascending order; none in a feature that no tree asks for
@@ -192,6 +199,7 @@ func (m *model) splits(s *pipeline.Spec, at slots) ([]split, error) {
 			next++
 		}
 	}
+	work := 0 // numbers that a row's CTRs add up
 	for i := 0; i < len(m.ctrs); {
 		n := 1 // CTRs of one table stand side by side
 		for i+n < len(m.ctrs) && m.ctrs[i+n].key == m.ctrs[i].key {
@@ -200,6 +208,9 @@ func (m *model) splits(s *pipeline.Spec, at slots) ([]split, error) {
 		step, err := m.ctrStep(m.ctrs[i:i+n], at)
 		if err != nil {
 			return nil, fmt.Errorf("ctr %d: %w", i, err)
+		}
+		if work += (n + 1) * step.Counts.Classes; work > maxWork {
+			return nil, fmt.Errorf("ctr %d: those up to here add up more than %d counts of a row", i, maxWork)
 		}
 		s.Steps = append(s.Steps, step)
 		for _, c := range m.ctrs[i : i+n] {

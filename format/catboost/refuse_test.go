@@ -53,8 +53,8 @@ func allocated(f func()) uint64 {
 }
 
 // memoryBound is more than reading a file of n bytes may allocate in all, freed or not: features are the worst, which
-// take a few bytes in the file and a hundred in a slice that grows.
-func memoryBound(n int) uint64 { return 16<<20 + 100*uint64(n) }
+// take a few bytes in the file, and columns of their own.
+func memoryBound(n int) uint64 { return 16<<20 + 48*uint64(n) }
 
 // TestDamagedFiles reads files that are wrong in one way each.
 func TestDamagedFiles(t *testing.T) {

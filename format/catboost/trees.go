@@ -109,7 +109,7 @@ func (t *trees) plantFree(f *forest.Forest, splits []split) error {
 	if len(t.children) != len(t.splits) || len(t.ids) != len(t.splits) {
 		return fmt.Errorf("%d nodes with %d splits and %d leaves", len(t.children), len(t.splits), len(t.ids))
 	}
-	start := 0
+	start, leaves := 0, 0
 	for i, size := range t.sizes {
 		if size < 1 || int(size) > len(t.splits)-start {
 			return fmt.Errorf("tree %d: %d nodes, %d are left", i, size, len(t.splits)-start)
@@ -117,6 +117,14 @@ func (t *trees) plantFree(f *forest.Forest, splits []split) error {
 		nodes, err := t.free(f, start, int(size), splits)
 		if err != nil {
 			return fmt.Errorf("tree %d: %w", i, err)
+		}
+		for j := range nodes {
+			if nodes[j].Feature == forest.Leaf {
+				leaves++
+			}
+		}
+		if leaves > len(t.leaves)/f.Outputs {
+			return fmt.Errorf("tree %d: trees share leaves: %d have their own values", i, len(t.leaves)/f.Outputs)
 		}
 		f.Trees[i] = forest.Tree{Nodes: nodes, Weight: 1}
 		start += int(size)

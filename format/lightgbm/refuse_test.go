@@ -68,6 +68,7 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"a set that is none", "threshold=1.5 0", "threshold=1.5 1", "line 18: threshold: value 1 is 1, which is none of the tree's 1 category sets"},
 		{"half a set", "threshold=1.5 0", "threshold=1.5 0.5", "which is none of the tree's 1 category sets"},
 		{"a category without sets", "num_cat=1", "num_cat=0", "which is none of the tree's 0 category sets"},
+		{"more sets than splits", "num_cat=1\nsplit_feature=0 1", "num_cat=3\nsplit_feature=0 1", "tree 0: line 15: num_cat: 3 category sets for 2 splits"},
 		{"sets that begin later", "cat_boundaries=0 1", "cat_boundaries=1 1", "line 28: cat_boundaries: value 0 is 1, which is not from 0 to 0"},
 		{"sets beyond their words", "cat_boundaries=0 1", "cat_boundaries=0 2", "cat_boundaries: value 1 is 2, which is not from 0 to 1"},
 		{"sets that shrink", "num_cat=1\nsplit_feature=0 1", "num_cat=2\nsplit_feature=0 1", "cat_boundaries: there are 2 values, not 3"},

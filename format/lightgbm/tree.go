@@ -159,6 +159,9 @@ func (t *treeReader) readNodes() ([]forest.Node, error) {
 		return nil, err
 	}
 	splits := leaves - 1
+	if splits > 0 && categories > splits {
+		return nil, t.fields[numCat].in(keyNames[numCat], fmt.Errorf("%d category sets for %d splits", categories, splits))
+	}
 	src, err := t.list(leafValue, leaves)
 	if err != nil {
 		return nil, err

@@ -254,6 +254,10 @@ func (c *call) cast() ([]*value, error) {
 		return one(c.map1(pipeline.Truth, to, v, false))
 	case to == float32s && v.kind != bools:
 		return one(c.map1(pipeline.Round, to, v, true))
+	case to == int32s && v.kind.isFloat():
+		return one(c.map1(pipeline.Whole32, to, v, false))
+	case to == int32s && v.kind == int64s:
+		return one(c.map1(pipeline.Wrapped32, to, v, false))
 	case to.isInt() && v.kind.isFloat():
 		return one(c.map1(pipeline.Whole, to, v, false))
 	case to.isInt() || to.isFloat():

@@ -141,7 +141,7 @@ func count(n int, f field, typ protowire.Type) (int, error) {
 type list struct {
 	rest   []byte // of the message
 	packed []byte // of a packed field
-	num    protowire.Number
+	num    int    // of the field
 }
 
 // integersOf returns an attribute's integers; of nil, none.

@@ -11,6 +11,9 @@ import (
 	"github.com/besra-ml/besra/pipeline"
 )
 
+// freeColumns is how many columns a file may have however small it is; beyond them it has no more than bytes.
+const freeColumns = 1 << 14
+
 // maxCells bounds the cells that a graph may make in all, for a file of that size.
 func maxCells(size int) int { return 1<<18 + size/2 }
 
@@ -71,9 +74,9 @@ func (b *builder) build() error {
 func (b *builder) at(i int, err error) error {
 	n := &b.nodes[i]
 	if n.name == "" || n.name == n.op {
-		return fmt.Errorf("node %d, %s: %w", i, n.op, err)
+		return fmt.Errorf("node %d, %.40s: %w", i, n.op, err)
 	}
-	return fmt.Errorf("node %d, %s %q: %w", i, n.op, n.name, err)
+	return fmt.Errorf("node %d, %.40s %.40q: %w", i, n.op, n.name, err)
 }
 
 // link finds who makes what, and which nodes the graph's values need.
@@ -81,7 +84,7 @@ func (b *builder) link() error {
 	b.made = make(map[string]bool, len(b.nodes))
 	for _, p := range b.inputs {
 		if b.made[p.name] {
-			return fmt.Errorf("two inputs are called %q", p.name)
+			return fmt.Errorf("two inputs are called %.40q", p.name)
 		}
 		b.made[p.name] = true
 	}
@@ -91,7 +94,7 @@ func (b *builder) link() error {
 				continue
 			}
 			if _, constant := b.model.constants[name]; constant || b.made[name] {
-				return b.at(i, fmt.Errorf("output %q is made a second time", name))
+				return b.at(i, fmt.Errorf("output %.40q is made a second time", name))
 			}
 			b.made[name] = true
 		}
@@ -125,16 +128,16 @@ func (b *builder) lookup(name string) (*value, error) {
 	message, ok := b.model.constants[name]
 	if !ok {
 		if b.classes[name] {
-			return nil, fmt.Errorf("input %q is the class that a model tells, of which only scores are read", name)
+			return nil, fmt.Errorf("input %.40q is the class that a model tells, of which only scores are read", name)
 		}
 		if b.made[name] {
-			return nil, fmt.Errorf("input %q is made by a later node, or by a cycle", name)
+			return nil, fmt.Errorf("input %.40q is made by a later node, or by a cycle", name)
 		}
-		return nil, fmt.Errorf("input %q is made by nobody", name)
+		return nil, fmt.Errorf("input %.40q is made by nobody", name)
 	}
 	v, err := b.constant(message)
 	if err != nil {
-		return nil, fmt.Errorf("initializer %q: %w", name, err)
+		return nil, fmt.Errorf("initializer %.40q: %w", name, err)
 	}
 	b.value[name] = v
 	return v, nil
@@ -165,7 +168,7 @@ func (b *builder) addColumns() error {
 	b.rows = forest.Float32
 	for _, p := range ports {
 		if err := b.addPort(p, len(ports) == 1); err != nil {
-			return fmt.Errorf("input %q: %w", p.name, err)
+			return fmt.Errorf("input %.40q: %w", p.name, err)
 		}
 	}
 	b.slots = len(b.columns)
@@ -216,7 +219,7 @@ func (b *builder) addPort(p port, alone bool) error {
 		return err
 	}
 	width := elements(dims)
-	if len(b.columns)+width > max(1<<16, b.size) {
+	if len(b.columns)+width > max(freeColumns, b.size) {
 		return fmt.Errorf("%d columns in a file of %d bytes", len(b.columns)+width, b.size)
 	}
 	if err := b.charge(width); err != nil {
@@ -358,6 +361,11 @@ func (b *builder) compute(k kind, dims []int, operands [][]cell, step func(slots
 	}
 	slots := make([][]int32, len(operands))
 	if constant {
+		for _, cells := range operands {
+			if err := b.charge(len(cells)); err != nil {
+				return nil, err
+			}
+		}
 		var row []float64
 		for i, cells := range operands {
 			for _, c := range cells {

@@ -19,9 +19,9 @@ func (b *builder) run(n *node) error {
 	operator := c.operator()
 	if operator == nil {
 		if n.domain != "" {
-			return fmt.Errorf("operator %s of domain %s is not supported", n.op, n.domain)
+			return fmt.Errorf("operator %.40s of domain %.40s is not supported", n.op, n.domain)
 		}
-		return fmt.Errorf("operator %s is not supported", n.op)
+		return fmt.Errorf("operator %.40s is not supported", n.op)
 	}
 	if _, ok := b.opsets[n.domain]; !ok && n.domain != "ai.onnx" {
 		return fmt.Errorf("domain %q is in no opset_import", n.domain)
@@ -67,13 +67,13 @@ func (c *call) readAttributes() error {
 		a, err := readAttribute(message)
 		switch {
 		case err != nil:
-			return fmt.Errorf("attribute %q: %w", a.name, err)
+			return fmt.Errorf("attribute %.40q: %w", a.name, err)
 		case a.graph:
-			return fmt.Errorf("attribute %q: a graph within the graph is not read", a.name)
+			return fmt.Errorf("attribute %.40q: a graph within the graph is not read", a.name)
 		case a.ref:
-			return fmt.Errorf("attribute %q: a reference to a function's attribute", a.name)
+			return fmt.Errorf("attribute %.40q: a reference to a function's attribute", a.name)
 		case c.attribute(a.name) != nil:
-			return fmt.Errorf("attribute %q is there twice", a.name)
+			return fmt.Errorf("attribute %.40q is there twice", a.name)
 		}
 		c.attributes = append(c.attributes, a)
 	}

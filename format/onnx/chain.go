@@ -11,16 +11,16 @@ import (
 // makes one node of such a chain; here it is a node with a set, so that the child has one parent again.
 
 // merge makes nodes with sets of chains in all trees.
-func (e *ensemble) merge() error {
+func (b *builder) merge(e *ensemble) error {
 	for i := range e.trees {
-		if err := e.mergeTree(e.trees[i].Nodes); err != nil {
+		if err := b.mergeTree(e, e.trees[i].Nodes); err != nil {
 			return fmt.Errorf("tree %d, %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (e *ensemble) mergeTree(nodes []forest.Node) error {
+func (b *builder) mergeTree(e *ensemble, nodes []forest.Node) error {
 	chained := false
 	for i := range nodes {
 		n := &nodes[i]
@@ -35,12 +35,15 @@ func (e *ensemble) mergeTree(nodes []forest.Node) error {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		n := &nodes[i]
-		if met[i] || n.Feature == forest.Leaf {
+		if n.Feature == forest.Leaf {
 			continue
+		}
+		if met[i] {
+			return fmt.Errorf("node %d is reached twice", n.ID)
 		}
 		met[i] = true
 		if n.Op == forest.Equal && follows(n, nodes) {
-			if err := e.mergeChain(n, nodes); err != nil {
+			if err := b.mergeChain(e, n, nodes, met); err != nil {
 				return fmt.Errorf("node %d: %w", n.ID, err)
 			}
 		}
@@ -55,17 +58,19 @@ func follows(n *forest.Node, nodes []forest.Node) bool {
 	return next.Feature == n.Feature && next.Op == forest.Equal && next.DefaultLeft == n.DefaultLeft && next.Left == n.Left
 }
 
-func (e *ensemble) mergeChain(n *forest.Node, nodes []forest.Node) error {
+func (b *builder) mergeChain(e *ensemble, n *forest.Node, nodes []forest.Node, met []bool) error {
 	categories := []float64{n.Value}
 	last := n
 	for follows(last, nodes) {
-		last = &nodes[last.Right]
-		if len(categories) == len(nodes) {
-			return fmt.Errorf("a chain of nodes without an end")
+		i := last.Right
+		if met[i] {
+			return fmt.Errorf("node %d is reached twice", nodes[i].ID)
 		}
+		met[i] = true
+		last = &nodes[i]
 		categories = append(categories, last.Value)
 	}
-	set, err := newSet(categories, forest.Exact)
+	set, err := b.newSet(categories, forest.Exact)
 	if err != nil {
 		return err
 	}
@@ -74,8 +79,9 @@ func (e *ensemble) mergeChain(n *forest.Node, nodes []forest.Node) error {
 	return nil
 }
 
-// newSet returns the set of some categories, which are numbers from 0.
-func newSet(categories []float64, cast forest.Cast) (forest.Set, error) {
+// newSet returns the set of some categories, which are numbers from 0. Its words are charged: a few categories may be far
+// apart.
+func (b *builder) newSet(categories []float64, cast forest.Cast) (forest.Set, error) {
 	set := forest.Set{Cast: cast}
 	lowest, highest := math.Inf(1), math.Inf(-1)
 	for _, c := range categories {
@@ -88,6 +94,9 @@ func newSet(categories []float64, cast forest.Cast) (forest.Set, error) {
 	words := int(uint32(highest)/64-set.First) + 1
 	if words > 1<<12 && words > 64*len(categories) {
 		return set, fmt.Errorf("a set of %d members from %v to %v", len(categories), lowest, highest)
+	}
+	if err := b.charge(words); err != nil {
+		return set, err
 	}
 	set.Bits = make([]uint64, words)
 	for _, c := range categories {

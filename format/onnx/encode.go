@@ -38,6 +38,7 @@ func newTable(entries []entry, other float64, last bool) *pipeline.Table {
 
 // A coder makes tables from keys that are texts, one for each column of strings, or from numbers.
 type coder struct {
+	nan    bool // NaN may be a key
 	texts  []string
 	keys   []float64
 	values []float64 // of each key
@@ -56,7 +57,9 @@ func (e *coder) table(c cell) (*pipeline.Table, error) {
 			for i, k := range e.keys {
 				entries[i] = entry{k, e.values[i]}
 			}
-			e.shared = newTable(entries, e.other, e.last)
+			if e.shared = newTable(entries, e.other, e.last); !e.nan {
+				e.shared.Missing = e.other
+			}
 		}
 		return e.shared, nil
 	}
@@ -83,15 +86,14 @@ func (e *coder) table(c cell) (*pipeline.Table, error) {
 func (e *coder) each(b *builder, cells []cell) ([]*pipeline.Table, error) {
 	out := make([]*pipeline.Table, len(cells))
 	for i, c := range cells {
-		before := len(e.tables)
+		if e.texts != nil && e.tables[c.names] == nil {
+			if err := b.charge(2 * len(e.texts)); err != nil { // for the table, and for the column's names
+				return nil, err
+			}
+		}
 		var err error
 		if out[i], err = e.table(c); err != nil {
 			return nil, err
-		}
-		if len(e.tables) > before {
-			if err := b.charge(len(e.texts)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return out, nil
@@ -189,7 +191,7 @@ func (c *call) labelEncoder() ([]*value, error) {
 		return nil, err
 	}
 	v := c.in[0]
-	e := &coder{}
+	e := &coder{nan: c.version("ai.onnx.ml") >= 4}
 	from, to := texts, int64s
 	var become *names                                  // when they become texts
 	if a := c.attribute("classes_strings"); a != nil { // before version 2

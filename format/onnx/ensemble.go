@@ -42,7 +42,7 @@ type tally struct {
 	uniform  bool   // and all leaves of a tree vote for the same class
 }
 
-const fewClasses = 64
+const fewClasses = 16
 
 // count fills the tally, and checks the votes: of which leaves and for which classes they are.
 func (e *ensemble) count() error {
@@ -207,7 +207,7 @@ func (e *ensemble) twice(tree int32, n *forest.Node, class int64) error {
 
 // vectors fills the leaves of a forest in which each has a number for each class.
 func (e *ensemble) vectors(f *forest.Forest, absent bool) error {
-	if n := e.tally.leaves * f.Outputs; n > 1<<16 && n > 16*e.tally.votes {
+	if n := e.tally.leaves * f.Outputs; n > 1<<16 && n > 8*e.tally.votes {
 		return fmt.Errorf("%d leaves with %d weights for %d classes or targets: too sparse", e.tally.leaves, e.tally.votes, f.Outputs)
 	}
 	empty := 0.0
@@ -321,7 +321,7 @@ func transform(name string) (pipeline.LinkKind, error) {
 	case "PROBIT":
 		return pipeline.Probit32, nil
 	}
-	return 0, fmt.Errorf("attribute post_transform is %q", name)
+	return 0, fmt.Errorf("attribute post_transform is %.40q", name)
 }
 
 // aggregate notes how trees add up.
@@ -335,7 +335,7 @@ func (e *ensemble) aggregate(name string) error {
 	case "MAX":
 		e.extreme = pipeline.Largest
 	default:
-		return fmt.Errorf("attribute aggregate_function is %q", name)
+		return fmt.Errorf("attribute aggregate_function is %.40q", name)
 	}
 	if e.extreme != 0 && (e.classes != 1 || len(e.trees) > forest.MaxOutputs) {
 		return fmt.Errorf("attribute aggregate_function %s is not supported for %d targets of %d trees", name, e.classes, len(e.trees))
@@ -367,7 +367,7 @@ func (c *call) finish(e *ensemble) (*value, error) {
 	if len(e.trees) == 0 {
 		return nil, errors.New("no trees")
 	}
-	if err := e.merge(); err != nil {
+	if err := c.merge(e); err != nil {
 		return nil, err
 	}
 	if err := e.count(); err != nil {

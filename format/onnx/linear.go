@@ -85,8 +85,16 @@ func (c *call) post(v *value, second bool) (*value, error) {
 	}
 	n := v.size()
 	switch {
+	case link == pipeline.Probit32 && second:
+		return nil, errors.New("ONNX Runtime leaves the second score undefined")
 	case link == pipeline.Probit32, link == pipeline.SoftmaxZero32 && n > 1, link == pipeline.SoftmaxSum32 && n > 1 && n < 5:
 		return c.scores(v, link)
+	case second && link == pipeline.Mirrored32:
+		other, err := c.map1(pipeline.Negative, float32s, v, true)
+		if err != nil {
+			return nil, err
+		}
+		return c.scores(&value{kind: float32s, dims: []int{1, 2}, cells: append(other.cells, v.cells...)}, link)
 	case second:
 		rest, err := c.compute(float32s, v.dims, [][]cell{{constantCell(1)}, v.cells}, func(s [][]int32) pipeline.Step {
 			return &pipeline.Binary{Operator: c.node.op, Func: pipeline.Minus, Width32: true, A: s[0], B: s[1]}

@@ -11,6 +11,7 @@ const (
 	maxConstants = 1 << 16
 	maxInputs    = 1 << 16
 	maxRank      = 8
+	maxOpsets    = 64
 
 	maxEdges      = 1 << 18 // inputs and outputs of all nodes
 	maxAttributes = 64      // of a node
@@ -105,6 +106,9 @@ func (m *model) opset(f field) error {
 	if domain == "ai.onnx" {
 		domain = ""
 	}
+	if len(m.opsets) == maxOpsets {
+		return fmt.Errorf("more than %d opset_imports", maxOpsets)
+	}
 	m.opsets[domain] = version
 	return err
 }
@@ -170,7 +174,7 @@ func (m *model) constant(message []byte) error {
 	case name == "":
 		return fmt.Errorf("initializer %d has no name", len(m.constants))
 	case m.constants[name] != nil:
-		return fmt.Errorf("two initializers are called %q", name)
+		return fmt.Errorf("two initializers are called %.40q", name)
 	case len(m.constants) == maxConstants:
 		return fmt.Errorf("more than %d initializers", maxConstants)
 	}
@@ -222,7 +226,7 @@ func readPort(message []byte) (p port, err error) {
 		return err
 	})
 	if err != nil {
-		return p, fmt.Errorf("input or output %q: %w", p.name, err)
+		return p, fmt.Errorf("input or output %.40q: %w", p.name, err)
 	}
 	return p, nil
 }

@@ -40,7 +40,7 @@ func Detect(head []byte) bool {
 			head = head[n:]
 		case num == modelGraph && typ == protowire.BytesType:
 			return version || isGraph(head)
-		case (num == modelVersion || num == 20) && typ == protowire.VarintType, knownModelField(num) && typ == protowire.BytesType:
+		case num == modelVersion && typ == protowire.VarintType, knownModelField(int(num)) && typ == protowire.BytesType:
 			n := protowire.ConsumeFieldValue(num, typ, head)
 			if n < 0 {
 				return version && typ == protowire.BytesType // cut by the head's end
@@ -63,7 +63,7 @@ func isGraph(head []byte) bool {
 	return n > 0 && typ == protowire.BytesType && (num == graphNode || num == graphName || num == graphInitializer)
 }
 
-func knownModelField(num protowire.Number) bool {
+func knownModelField(num int) bool {
 	switch num {
 	case modelProducer, modelProducerVersion, modelDomain, modelDoc, modelGraph, modelOpset, modelMetadata, modelFunctions, modelTraining:
 		return true

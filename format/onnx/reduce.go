@@ -200,8 +200,11 @@ func (c *call) topK() ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(list) != 1 || list[0] < 1 || list[0] > int64(v.dims[a]) || v.dims[a] != v.size() {
-		return nil, fmt.Errorf("the first %v of axis %d of shape %v", list, a, v.dims)
+	if len(list) != 1 {
+		return nil, fmt.Errorf("%d numbers for k", len(list))
+	}
+	if list[0] < 1 || list[0] > int64(v.dims[a]) || v.dims[a] != v.size() {
+		return nil, fmt.Errorf("the first %d of axis %d of shape %v", list[0], a, v.dims)
 	}
 	n := int(list[0])
 	dims := slices.Clone(v.dims)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +130,15 @@ func TestBombsAreRefusedAtOnce(t *testing.T) {
 		"many attributes":               {head.bytes(modelGraph, message(nil).bytes(graphNode, long)), "more than 64 attributes"},
 		"seventy thousand columns":      {wide.file(), "more than 65536 inputs"},
 		"an input of many columns":      {through(1<<20, stump(nil)).file(), "features: want at most 65536"},
+		"columns of nothing":            {through(1<<15, stump(nil)).file(), "32768 columns in a file of"},
+		"a hundred opsets":              {manyOpsets(100), "more than 64 opset_imports"},
+		"axes for many":                 {shared(func(i string) message { return made("Squeeze", []string{"empty", "list"}, []string{i}) }), errBudget.Error()},
+		"indices for many":              {shared(func(i string) message { return made("Gather", []string{"empty", "list"}, []string{i}) }), errBudget.Error()},
+		"parts for many":                {shared(func(i string) message { return made("Split", []string{"empty", "list"}, []string{i}) }), "200000 parts for 1 outputs"},
+		"constants that are ranked":     {shared(func(i string) message { return made("TopK", []string{"list", "one"}, []string{i}) }), errBudget.Error()},
+		"a column's names, many times":  {manyNames(500), errBudget.Error()},
+		"sets of members far apart":     {farSets(2000), errBudget.Error()},
+		"a chain that is entered often": {entered(20_000), "is reached twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
@@ -144,6 +155,96 @@ func TestBombsAreRefusedAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyOpsets is a file with so many sets of operators.
+func manyOpsets(n int) []byte {
+	m := message(through(2, stump(nil)).file())
+	for i := range n {
+		m = m.bytes(modelOpset, message(nil).text(opsetDomain, strconv.Itoa(i)).integer(opsetVersion, 1))
+	}
+	return m
+}
+
+// shared is a graph of thousands of nodes that read one list of 200000 zeros.
+func shared(node func(output string) message) []byte {
+	list := make([]float64, 200_000)
+	g := through(1)
+	g.constants = []message{
+		constantOf("list", int64s, []int64{int64(len(list))}, list...), constantOf("empty", float32s, []int64{1, 0}),
+		constantOf("one", int64s, []int64{1}, 1),
+	}
+	all := []string{"x"}
+	for i := range 8000 {
+		all = append(all, strconv.Itoa(i))
+		g.nodes = append(g.nodes, node(strconv.Itoa(i)))
+	}
+	g.nodes = append(g.nodes, made("Concat", all, []string{"y"}))
+	return g.file()
+}
+
+// manyNames is a graph that encodes n columns of texts, each of which may be one of n.
+func manyNames(n int) []byte {
+	var texts []string
+	for i := range n {
+		texts = append(texts, strconv.Itoa(i))
+	}
+	g := through(1, made("OneHotEncoder", []string{"x"}, []string{"y"}, attr("cats_strings", texts)))
+	g.inputs = []message{portOf("x", 8, 0, int64(n))}
+	return g.file()
+}
+
+// farSets is a forest of n trees, each of which asks for two categories that are far apart.
+func farSets(n int) []byte {
+	var f lists
+	for i := range n {
+		f.split(i, 0, 3, 1, float32(i%60), "BRANCH_EQ")
+		f.split(i, 1, 3, 2, 1<<18-100, "BRANCH_EQ")
+		f.leaf(i, 2)
+		f.leaf(i, 3)
+	}
+	return through(1, f.node()).file()
+}
+
+// entered is a tree with a chain of n nodes that ask for categories, and n others that lead into the midst of it.
+func entered(n int) []byte {
+	var f lists
+	for i := range n {
+		f.split(0, i, n+i, min(i+1, n-1), float32(i), "BRANCH_LEQ")
+	}
+	for i := range n {
+		f.split(0, n+i, 2*n, n+i+1, float32(i), "BRANCH_EQ")
+	}
+	f.leaf(0, 2*n)
+	return through(1, f.node()).file()
+}
+
+// lists are those of a regressor's trees.
+type lists struct {
+	trees, ids, features, yes, no, leafTrees, leaves []int
+	values                                           []float32
+	modes                                            []string
+}
+
+func (l *lists) split(tree, id, yes, no int, value float32, mode string) {
+	l.trees, l.ids, l.features = append(l.trees, tree), append(l.ids, id), append(l.features, 0)
+	l.yes, l.no = append(l.yes, yes), append(l.no, no)
+	l.values, l.modes = append(l.values, value), append(l.modes, mode)
+}
+
+func (l *lists) leaf(tree, id int) {
+	l.split(tree, id, 0, 0, 0, "LEAF")
+	l.leafTrees, l.leaves = append(l.leafTrees, tree), append(l.leaves, id)
+}
+
+// node writes the regressor; every leaf is 1.
+func (l *lists) node() message {
+	return stump(map[string]any{
+		"nodes_treeids": l.trees, "nodes_nodeids": l.ids, "nodes_featureids": l.features, "nodes_values": l.values,
+		"nodes_modes": l.modes, "nodes_truenodeids": l.yes, "nodes_falsenodeids": l.no,
+		"target_treeids": l.leafTrees, "target_nodeids": l.leaves, "target_ids": make([]int, len(l.leaves)),
+		"target_weights": slices.Repeat([]float32{1}, len(l.leaves)),
+	})
 }
 
 // memoryBound is more than reading a file of n bytes may allocate in all, freed or not.

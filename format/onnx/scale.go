@@ -101,7 +101,7 @@ func (c *call) normalizer() ([]*value, error) {
 	case "L2":
 		norm = pipeline.NormL2
 	default:
-		return nil, fmt.Errorf("attribute norm is %q", text)
+		return nil, fmt.Errorf("attribute norm is %.40q", text)
 	}
 	out, err := c.compute(float32s, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
 		return &pipeline.Normalization{X: s[0], Norm: norm, Width32: v.kind == float32s}
@@ -150,7 +150,7 @@ func (c *call) featureVectorizer() ([]*value, error) {
 			return nil, fmt.Errorf("input %d is %v of shape %v", i, v.kind, v.dims)
 		}
 		if sizes[i] < 0 || sizes[i] > math.MaxInt32 {
-			return nil, fmt.Errorf("inputdimensions %v", sizes)
+			return nil, fmt.Errorf("inputdimensions: %d for input %d", sizes[i], i)
 		}
 		w, err := c.narrowed(v)
 		if err != nil {

@@ -49,13 +49,20 @@ func (c *call) constantList(input int, attribute string) ([]int64, error) {
 	if a := c.attribute(attribute); a != nil {
 		return integerList(a), nil
 	}
-	v := c.input(input)
-	if v == nil {
+	if c.input(input) == nil {
 		return nil, nil
 	}
-	list, err := v.integers()
+	return c.constantInput(input)
+}
+
+// constantInput returns the integers that an input holds. They are charged: many nodes may read one list.
+func (c *call) constantInput(i int) ([]int64, error) {
+	if err := c.charge(c.in[i].size()); err != nil {
+		return nil, err
+	}
+	list, err := c.in[i].integers()
 	if err != nil {
-		return nil, fmt.Errorf("input %d %w", input, err)
+		return nil, fmt.Errorf("input %d %w", i, err)
 	}
 	return list, nil
 }
@@ -193,11 +200,11 @@ func (c *call) transpose() ([]*value, error) {
 			perm = append(perm, int64(rank-1-i))
 		}
 	}
-	dims, step, seen := make([]int, len(perm)), make([]int, len(perm)), make([]bool, rank)
-	old := strides(v.dims)
 	if len(perm) != rank {
-		return nil, fmt.Errorf("perm %v of %d dimensions", perm, rank)
+		return nil, fmt.Errorf("perm of %d axes for %d dimensions", len(perm), rank)
 	}
+	dims, step, seen := make([]int, rank), make([]int, rank), make([]bool, rank)
+	old := strides(v.dims)
 	for i, p := range perm {
 		if p < 0 || p >= int64(rank) || seen[p] {
 			return nil, fmt.Errorf("perm %v of %d dimensions", perm, rank)
@@ -267,9 +274,9 @@ func (c *call) gather() ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.in[1].integers()
+	list, err := c.constantInput(1)
 	if err != nil {
-		return nil, fmt.Errorf("indices: input 1 %w", err)
+		return nil, fmt.Errorf("indices: %w", err)
 	}
 	_, along, inner := parts(v.dims, a)
 	for i, x := range list {
@@ -309,9 +316,9 @@ func (c *call) arrayFeatureExtractor() ([]*value, error) {
 	if !index.isConstant() {
 		return one(c.pickAlong(v, along, index, dims))
 	}
-	list, err := index.integers()
+	list, err := c.constantInput(1)
 	if err != nil {
-		return nil, fmt.Errorf("indices: input 1 %w", err)
+		return nil, fmt.Errorf("indices: %w", err)
 	}
 	for _, x := range list {
 		if x < 0 || x >= int64(along) {
@@ -398,11 +405,14 @@ func (c *call) split() ([]*value, error) {
 			sizes = append(sizes, int64(along/n))
 		}
 	}
+	if len(sizes) != len(c.node.outputs) {
+		return nil, fmt.Errorf("%d parts for %d outputs", len(sizes), len(c.node.outputs))
+	}
 	var out []*value
 	begin := 0
 	for _, size := range sizes {
 		if size < 0 || size > int64(along-begin) {
-			return nil, fmt.Errorf("parts of %v in %d elements", sizes, along)
+			return nil, fmt.Errorf("a part of %d elements, %d are left", size, along-begin)
 		}
 		dims := slices.Clone(v.dims)
 		dims[a] = int(size)
@@ -418,7 +428,7 @@ func (c *call) split() ([]*value, error) {
 		begin += int(size)
 	}
 	if begin != along {
-		return nil, fmt.Errorf("parts of %v in %d elements", sizes, along)
+		return nil, fmt.Errorf("parts of %d elements in all, of %d", begin, along)
 	}
 	return out, nil
 }
@@ -467,13 +477,15 @@ func (c *call) constantNode() ([]*value, error) {
 }
 
 func (c *call) constantOfShape() ([]*value, error) {
-	v, err := c.numeric(0)
+	if _, err := c.numeric(0); err != nil {
+		return nil, err
+	}
+	list, err := c.constantInput(0)
 	if err != nil {
 		return nil, err
 	}
-	list, err := v.integers()
-	if err != nil {
-		return nil, fmt.Errorf("input 0 %w", err)
+	if len(list) > maxRank {
+		return nil, fmt.Errorf("%d dimensions", len(list))
 	}
 	fill := &value{kind: float32s, cells: []cell{constantCell(0)}}
 	if a := c.attribute("value"); a != nil {
@@ -483,9 +495,6 @@ func (c *call) constantOfShape() ([]*value, error) {
 		if len(fill.cells) != 1 || fill.kind == texts {
 			return nil, fmt.Errorf("attribute value has %d elements", len(fill.cells))
 		}
-	}
-	if len(list) > maxRank {
-		return nil, fmt.Errorf("%d dimensions", len(list))
 	}
 	dims, n := make([]int, len(list)), 1
 	for i, d := range list {

@@ -38,10 +38,10 @@ func (b *builder) spec() (pipeline.Spec, error) {
 	for _, p := range b.results() {
 		v, err := b.lookup(p.name)
 		if err != nil {
-			return s, fmt.Errorf("output %q: %w", p.name, err)
+			return s, fmt.Errorf("output %.40q: %w", p.name, err)
 		}
 		if v.kind == texts {
-			return s, fmt.Errorf("output %q is %v", p.name, v.kind)
+			return s, fmt.Errorf("output %.40q is %v", p.name, v.kind)
 		}
 		if v.kind == float64s {
 			s.Numbers = forest.Float64

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -136,25 +137,34 @@ func (t *tensor) check(counts [32]int) error {
 	return nil
 }
 
+// each yields the elements of a tensor that has no texts.
+func (t *tensor) each() iter.Seq2[int, float64] {
+	return func(yield func(int, float64) bool) {
+		l := t.elements()
+		for i := range t.count {
+			var x float64
+			switch {
+			case t.isRaw:
+				x = t.rawNumber(i)
+			case t.kind == float32s:
+				x = float64(l.float())
+			case t.kind == float64s:
+				x = l.double()
+			default:
+				x = float64(l.integer())
+			}
+			if !yield(i, x) {
+				return
+			}
+		}
+	}
+}
+
 // numbers returns the elements of a tensor that has no texts.
 func (t *tensor) numbers() []float64 {
 	out := make([]float64, t.count)
-	if t.isRaw {
-		for i := range out {
-			out[i] = t.rawNumber(i)
-		}
-		return out
-	}
-	l := t.elements()
-	for i := range out {
-		switch t.kind {
-		case float32s:
-			out[i] = float64(l.float())
-		case float64s:
-			out[i] = l.double()
-		default:
-			out[i] = float64(l.integer())
-		}
+	for i, x := range t.each() {
+		out[i] = x
 	}
 	return out
 }
@@ -218,7 +228,7 @@ func (t *tensor) value() *value {
 		}
 		return v
 	}
-	for i, x := range t.numbers() {
+	for i, x := range t.each() {
 		v.cells[i] = constantCell(x)
 	}
 	return v

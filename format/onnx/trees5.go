@@ -253,7 +253,7 @@ func (s *splitLists) split(i int64) (n forest.Node, err error) {
 			return n, nil
 		}
 		n.Op, n.Ref = forest.In, int32(len(s.sets))
-		set, err := memberSet(s.members[i])
+		set, err := s.memberSet(s.members[i])
 		if err != nil {
 			return n, err
 		}
@@ -266,11 +266,11 @@ func (s *splitLists) split(i int64) (n forest.Node, err error) {
 
 // memberSet returns the set of some members. ONNX Runtime compares with the members of a small set one by one; of those
 // of a large one it takes no more than the whole number before the point, and of the value likewise.
-func memberSet(members []float64) (forest.Set, error) {
+func (b *builder) memberSet(members []float64) (forest.Set, error) {
 	for _, m := range members {
 		if len(members) >= 31 || m < 0 || m > 30 {
-			return newSet(members, forest.TruncateInt32)
+			return b.newSet(members, forest.TruncateInt32)
 		}
 	}
-	return newSet(members, forest.Exact)
+	return b.newSet(members, forest.Exact)
 }

@@ -82,7 +82,7 @@ var errWire = errors.New("damaged: no protocol buffer")
 
 // A field is one of a message: a number, or bytes.
 type field struct {
-	num   protowire.Number
+	num   int
 	typ   protowire.Type
 	value uint64 // of a varint or a fixed number
 	bytes []byte // otherwise
@@ -94,7 +94,7 @@ func next(message []byte) (f field, rest []byte, err error) {
 	if n < 0 {
 		return f, nil, errWire
 	}
-	f.num, f.typ = num, typ
+	f.num, f.typ = int(num), typ
 	message = message[n:]
 	switch typ {
 	case protowire.VarintType:

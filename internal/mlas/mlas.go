@@ -4,7 +4,8 @@
 // The reference is ONNX Runtime on x86-64 with AVX-512. Its kernels for AVX2 have the same bits but where a result is
 // subnormal. Every product that is added is fused there, so the order of operations is part of the result here.
 //
-// The algorithms and coefficients are those of onnxruntime/core/mlas, which is under the MIT licence; NOTICE has it.
+// The algorithms and coefficients are those of onnxruntime/core/mlas, which is under the MIT licence (NOTICE has it), and of
+// Eigen.
 package mlas
 
 import "math"
@@ -82,4 +83,32 @@ func Logistic(x float32) float32 {
 		q = Fma(q, square, c)
 	}
 	return max(float32(p/q)+0.5, 0)
+}
+
+// Log is the natural logarithm as Eigen computes it for four numbers at once, where ONNX Runtime's operator Log has so
+// many: a rational function, and nothing is fused.
+func Log(x float32) float32 {
+	switch {
+	case x != x || x < 0:
+		return float32(math.NaN())
+	case x == 0:
+		return float32(math.Inf(-1))
+	case x > math.MaxFloat32:
+		return x
+	}
+	fraction, exponent := math.Frexp(float64(x))
+	m, e := float32(fraction), float32(exponent)
+	if m < 0.707106781186547524 {
+		e--
+		m = float32(m-1) + m
+	} else {
+		m--
+	}
+	p := float32(m*0.18256296349849254) + 1.0000000190281063
+	p = float32(m*p) + 1.0000000190281136
+	p = float32(m * p)
+	q := float32(m*0.049616247954120038) + 0.59923249590823520
+	q = float32(m*q) + 1.4999999999999927
+	q = float32(m*q) + 1
+	return float32(e*float32(math.Ln2)) + float32(p/q)
 }

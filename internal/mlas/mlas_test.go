@@ -27,7 +27,7 @@ func TestBitsAreThoseOfONNXRuntime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all struct{ Exp, Sigmoid, Softmax, Sum, Rows, Packed []sample }
+	var all struct{ Exp, Sigmoid, Log, Softmax, Sum, Rows, Packed []sample }
 	if err := json.Unmarshal(data, &all); err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +44,7 @@ func TestBitsAreThoseOfONNXRuntime(t *testing.T) {
 	}{
 		"Exp":      {all.Exp, each(Exp)},
 		"Logistic": {all.Sigmoid, each(Logistic)},
+		"Log":      {all.Log, each(Log)},
 		"Softmax":  {all.Softmax, func(dst, x, _ []float32) { Softmax(dst, x) }},
 		"Sum":      {all.Sum, func(dst, x, _ []float32) { dst[0] = Sum(x) }},
 		"Rows":     {all.Rows, Rows},
@@ -69,7 +70,7 @@ func TestBitsAreThoseOfONNXRuntime(t *testing.T) {
 
 func TestNaNStaysNaN(t *testing.T) {
 	nan := float32(math.NaN())
-	for name, got := range map[string]float32{"Exp": Exp(nan), "Logistic": Logistic(nan), "Sum": Sum([]float32{1, nan})} {
+	for name, got := range map[string]float32{"Exp": Exp(nan), "Logistic": Logistic(nan), "Log": Log(nan), "Log of -1": Log(-1), "Sum": Sum([]float32{1, nan})} {
 		if got == got {
 			t.Errorf("%s is %v", name, got)
 		}

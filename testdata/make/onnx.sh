@@ -17,7 +17,7 @@ models=$cache/models
 make=testdata/make
 runtime=1.32.0
 
-export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore OMP_NUM_THREADS=1
+export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore PYTHONHASHSEED=0 OMP_NUM_THREADS=1
 
 environment() { # name, requirements: prints the interpreter of its environment, made anew when its requirements change
 	home=$cache/$1

@@ -34,8 +34,7 @@ def write(model, X, out, rows, iterations, json, seed):
 
 def reload(model):
     """The model as it will be read from its file."""
-    kinds = [cb.CatBoostClassifier, cb.CatBoostRegressor, cb.CatBoostRanker]
-    copy = next((kind for kind in kinds if isinstance(model, kind)), cb.CatBoost)()
+    copy = cb.CatBoost()  # its predict takes all types of predictions
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "model.cbm")
         model.save_model(file)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skl2onnx import to_onnx
+from skl2onnx import __max_supported_opset__, to_onnx
 from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
 
@@ -17,6 +17,7 @@ FAR = 1e-4
 
 def write(model, X, out, rows, seed, options):
     options = dict(options)
+    options.setdefault("target_opset", {"": __max_supported_opset__, "ai.onnx.ml": 3})  # what all its converters know
     if hasattr(model, "predict_proba"):
         options.setdefault("options", {id(model): {"zipmap": False}})
     proto = to_onnx(model, initial_types=initial_types(model, X), **options)

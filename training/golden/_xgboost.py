@@ -28,6 +28,8 @@ def write(model, X, out, rows, missing, iteration_range, seed, leaf):
 def leaves(booster, matrix, iteration_range):
     """The leaves of each row; XGBoost tells those from the first round on alone."""
     start, end = iteration_range
+    if start == 0:
+        return booster.predict(matrix, pred_leaf=True, iteration_range=iteration_range)
     found = booster.predict(matrix, pred_leaf=True, iteration_range=(0, end), strict_shape=True)
     return found[:, start:].reshape(len(found), -1)
 

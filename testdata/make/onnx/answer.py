@@ -58,7 +58,7 @@ def answers(run, graph, columns, rows):
 def text(v, kind):
     if isinstance(v, str):
         return v
-    if isinstance(v, (int, np.integer)):
+    if isinstance(v, (bool, np.bool_, int, np.integer)):
         return str(int(v))
     if math.isnan(v):
         return ""

@@ -31,7 +31,7 @@ def lightgbm(rng, kind, name="LGBMClassifier", missing=0.0, categories=False, co
         model = getattr(lgb, name)(**SMALL | settings | params).fit(x, y)
     options = {"zipmap": False} if convert is None else convert
     graph = convert_lightgbm(model, initial_types=[("X", FloatTensorType([None, x.shape[1]]))], **options)
-    return graph, x.tolist()
+    return named(graph), x.tolist()
 
 
 def xgboost(rng, kind, name="XGBClassifier", missing=0.2, **params):
@@ -45,7 +45,14 @@ def xgboost(rng, kind, name="XGBClassifier", missing=0.2, **params):
         model = xgb.train({"max_depth": 3, "seed": 7, "nthread": 1} | params, xgb.DMatrix(x, y), 5)
     else:
         model = getattr(xgb, name)(**SMALL | params).fit(x, y)
-    return convert_xgboost(model, initial_types=[("X", FloatTensorType([None, x.shape[1]]))]), x.tolist()
+    graph = convert_xgboost(model, initial_types=[("X", FloatTensorType([None, x.shape[1]]))])
+    return named(graph), x.tolist()
+
+
+def named(model):
+    """A model whose graph has a name that is the same when it is made again."""
+    model.graph.name = "graph"
+    return model
 
 
 def catboost(rng, kind, name="CatBoostClassifier", missing=0.2, **params):

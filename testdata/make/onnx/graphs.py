@@ -253,4 +253,92 @@ def ensembles():
     yield case("five-members-large", five, partial(new, modes=[0], sets=large, depth=4), ["large sets of members"])
 
 
-CASES = list(ensembles())
+def operators():
+    """Graphs of the operators around trees, which end in a row of numbers."""
+
+    def constant(name, values, dtype=np.float32):
+        return numpy_helper.from_array(np.array(values, dtype=dtype), name)
+
+    def built(nodes, width, constants=(), k=4, kind=T.FLOAT, missing=0.1, opset=17, ml=3, out=T.FLOAT):
+        types = {T.FLOAT: np.float32, T.DOUBLE: np.float64, T.INT64: np.int64, T.BOOL: bool}
+
+        def make(rng):
+            x = numbers(rng, 40, k, missing if kind == T.FLOAT else 0, types[kind])
+            return model(nodes, [tensor("X", kind, k)], [tensor("Y", out, width)], constants, ml, opset), x.tolist()
+
+        return make
+
+    def node(op, inputs, output="Y", ml=False, **how):
+        return h.make_node(op, inputs, [output] if isinstance(output, str) else output, domain=ML if ml else "", **how)
+
+    yield case("op-softmax", "Softmax", built([node("Softmax", ["X"], axis=1)], 4))
+    yield case("op-softmax-wide", "Softmax", built([node("Softmax", ["X"])], 24, k=24), ["24 numbers"])
+    yield case("op-softmax-old", "Softmax", built([node("Softmax", ["X"])], 4, opset=11), ["operator set 11"])
+    yield case("op-sigmoid", "Sigmoid", built([node("Sigmoid", ["X"])], 4))
+    yield case("op-exp", "Exp", built([node("Exp", ["X"])], 4))
+    for k in (1, 3, 4, 6):
+        yield case(f"op-log-{k}", "Log", built([node("Abs", ["X"], "a"), node("Log", ["a"])], k, k=k), [f"{k} numbers"])
+    yield case("op-cumsum", "CumSum", built([node("CumSum", ["X", "a"])], 4, [constant("a", 1, np.int64)]))
+    yield case("op-topk", "TopK", built([node("Imputer", ["X"], "i", True, imputed_value_floats=[0.0], replaced_value_float=float("nan")), node("TopK", ["i", "k"], ["Y", "w"])], 3, [constant("k", [3], np.int64)]))
+    gemm = [node("Gemm", ["X", "w", "b"], transB=1)]
+    weights = np.round(np.random.default_rng(1).normal(size=(3, 4)), 2)
+    yield case("op-gemm", "Gemm", built(gemm, 3, [constant("w", weights), constant("b", [1, 2, 3])]))
+    wide = np.round(np.random.default_rng(2).normal(size=(300, 2)), 2)
+    yield case("op-matmul-wide", "MatMul", built([node("MatMul", ["X", "w"])], 2, [constant("w", wide)], k=300), ["300 features"], count=4)
+    for post in ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"):
+        for n in (1, 2, 6):
+            w = np.round(np.random.default_rng(n).normal(size=(n, 4)) / 20, 3).ravel().tolist()
+            how = {"coefficients": w, "intercepts": [0.25] * n, "targets": n, "post_transform": post}
+            if post != "NONE" or n == 6:
+                yield case(f"op-linear-{post.lower()}-{n}", "LinearRegressor", built([node("LinearRegressor", ["X"], ml=True, **how)], n), [post, f"{n} targets"])
+    one = {"coefficients": [0.5, -0.25, 0.1, 0.3], "intercepts": [0.1], "classlabels_ints": [4, 7], "multi_class": 0}
+    for post in ("NONE", "LOGISTIC"):
+        graph = [node("LinearClassifier", ["X"], ["label", "Y"], True, post_transform=post, **one), node("Identity", ["Y"], "Z")]
+
+        def make(rng, graph=graph):
+            x = numbers(rng, 40, 4, 0.1)
+            outputs = [tensor("label", T.INT64, 0), tensor("Z", T.FLOAT, 2)]
+            return model(graph, [tensor("X", T.FLOAT, 4)], outputs), x.tolist()
+
+        yield case(f"op-classifier-{post.lower()}", "LinearClassifier", make, [post, "one row of coefficients for two classes"])
+    vector = [node("FeatureVectorizer", ["X", "X"], ml=True, inputdimensions=[5, 3])]
+    yield case("op-vectorizer", "FeatureVectorizer", built(vector, 8, missing=0), ["one that is filled up, one that is cut"])
+    keys = {"keys_floats": [1.0, 2.0, float("nan"), -0.0], "values_floats": [10.0, 20.0, 30.0, 40.0], "default_float": -1.0}
+    yield case("op-label-floats", "LabelEncoder", built([node("LabelEncoder", ["X"], ml=True, **keys)], 4), ["floats to floats, NaN a key that nothing equals"])
+    yield case("op-label-nan", "LabelEncoder", built([node("LabelEncoder", ["X"], ml=True, **keys)], 4, opset=21, ml=4), ["floats to floats, NaN a key"])
+    tensors = {"keys_tensor": constant("", [1, 2, 5], np.int64), "values_tensor": constant("", [0.5, 0.25, 8], np.float32), "default_tensor": constant("", [-3], np.float32)}
+    label = [node("Cast", ["X"], "i", to=7), node("LabelEncoder", ["i"], ml=True, **tensors)]
+    yield case("op-label-tensors", "LabelEncoder", built(label, 4, missing=0, opset=21, ml=4), ["integers to floats, by tensors"])
+    imputer = [node("Imputer", ["X"], ml=True, imputed_value_floats=[7.0], replaced_value_float=0.0)]
+    yield case("op-imputer-one", "Imputer", built(imputer, 4), ["one value for all"])
+    whole = [node("Imputer", ["X"], "i", True, imputed_value_int64s=[1, 2, 3, 4], replaced_value_int64=0), node("Cast", ["i"], to=1)]
+    yield case("op-imputer-integers", "Imputer", built(whole, 4, kind=T.INT64), ["integers"])
+    yield case("op-scaler-one", "Scaler", built([node("Scaler", ["X"], ml=True, offset=[0.5], scale=[3.0])], 4), ["one scale for all"])
+    yield case("op-scaler-double", "Scaler", built([node("Scaler", ["X"], ml=True, offset=[0.5] * 4, scale=[0.1] * 4)], 4, kind=T.DOUBLE), ["double inputs"])
+    yield case("op-scaler-integers", "Scaler", built([node("Scaler", ["X"], ml=True, offset=[0.5] * 4, scale=[0.1] * 4)], 4, kind=T.INT64), ["int64 inputs"])
+    for norm in ("MAX", "L1", "L2"):
+        for name, kind in (("", T.FLOAT), ("-double", T.DOUBLE), ("-integers", T.INT64)):
+            traits = [norm, {"": "float", "-double": "double inputs", "-integers": "int64 inputs"}[name]]
+            if name != "-integers" or norm == "L1":
+                yield case(f"op-normalizer-{norm.lower()}{name}", "Normalizer", built([node("Normalizer", ["X"], ml=True, norm=norm)], 4, kind=kind), traits)
+    casts = [node("Cast", ["X"], "b", to=9), node("Not", ["b"], "n"), node("Cast", ["n"], "m", to=1), node("Cast", ["X"], "i", to=6)]
+    casts += [node("Cast", ["i"], "j", to=1), node("Cast", ["X"], "d", to=11), node("Cast", ["d"], "e", to=1), node("Concat", ["m", "j", "e"], axis=1)]
+    yield case("op-casts", "Cast", built(casts, 12, missing=0), ["to bool, int32, double and back"], count=0)
+    compare = [node(op, ["X", "c"], op) for op in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")]
+    compare += [node("And", ["LessOrEqual", "GreaterOrEqual"], "both"), node("Or", ["Less", "Greater"], "either"), node("IsNaN", ["X"], "nan")]
+    compare += [node("Where", [b, "X", "c"], f"w{i}") for i, b in enumerate(["Less", "LessOrEqual", "Equal", "both", "either", "nan"])]
+    compare += [node("Concat", [f"w{i}" for i in range(6)], axis=1)]
+    yield case("op-where", "Where", built(compare, 24, [constant("c", [0.5, 10, 3, 0])]), ["every comparison"])
+    moved = [node("Transpose", ["X"], "t", perm=[1, 0]), node("Reshape", ["t", "s"], "r"), node("Split", ["r"], ["p", "q"], axis=1), node("Concat", ["q", "p"], "c", axis=1)]
+    moved += [node("Slice", ["c", "from", "to", "axes"], "l"), node("Gather", ["l", "g"], "o", axis=1), node("Unsqueeze", ["o", "axes"], "u"), node("Squeeze", ["u", "axes"], "v"), node("Flatten", ["v"])]
+    places = {"s": [1, 4], "from": [-3], "to": [99], "axes": [1], "g": [2, 0, -1, 2]}
+    yield case("op-moves", "Reshape", built(moved, 4, [constant(n, v, np.int64) for n, v in places.items()]), ["Transpose, Split, Concat, Slice, Gather, Squeeze"])
+    sums = [node("ReduceSum", ["X", "one"], "s"), node("ReduceMean", ["X"], "m", axes=[1]), node("ReduceProd", ["X"], "p", axes=[1]), node("Sum", ["s", "m", "p"])]
+    for k in (3, 4, 11, 40):
+        yield case(f"op-reduce-{k}", "ReduceSum", built(sums, 1, [constant("one", [1], np.int64)], k=k), ["ReduceMean, ReduceProd, Sum", f"of {k} numbers"])
+    flags = [node("Cast", ["X"], "f", to=1), old(np.random.default_rng(3), "TreeEnsembleRegressor", np.random.default_rng(3).integers(0, 2, (40, 4)).astype(np.float32))]
+    flags[1].input[0], flags[1].output[0] = "f", "Y"
+    yield case("inputs-bool", "TreeEnsembleRegressor", built(flags, 1, kind=T.BOOL), ["bool inputs"])
+
+
+CASES = [*ensembles(), *operators()]

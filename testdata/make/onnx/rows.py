@@ -6,14 +6,15 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-FLOAT, INT32, INT64, STRING, DOUBLE = 1, 6, 7, 8, 11
-KINDS = {FLOAT: np.float32, DOUBLE: np.float64, INT64: np.int64, INT32: np.int32, STRING: object}
+FLOAT, INT32, INT64, STRING, BOOL, DOUBLE = 1, 6, 7, 8, 9, 11
+KINDS = {BOOL: np.bool_, FLOAT: np.float32, DOUBLE: np.float64, INT64: np.int64, INT32: np.int32, STRING: object}
 NUMBERS = {
     FLOAT: [0.0, -0.0, 1e-45, -1e-45, 3.4028235e38, -3.4028235e38, math.inf, -math.inf, math.nan],
     DOUBLE: [0.0, -0.0, 5e-324, 1e-50, 1.7e308, -1.7e308, 3.5e38, math.inf, -math.inf, math.nan],
     INT64: [0, -1, 1, 127, -128, 2**24 + 1, -(2**24) - 1, 2**31, 2**53 - 1, -(2**53)],
     INT32: [0, -1, 1, 2**24 + 1, 2**31 - 1, -(2**31)],
     STRING: ["no such name", " ", "NaN"],
+    BOOL: [0, 1],
 }
 TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
 
@@ -110,6 +111,8 @@ class Graph:
 @np.errstate(all="ignore")
 def near(x, kind):
     """A number and its neighbours in its type."""
+    if kind == BOOL:
+        return [0, 1]
     if kind in (INT64, INT32):
         return [int(v) for v in (math.floor(x), math.ceil(x)) if abs(v) < 2**31]
     t = KINDS[kind]
@@ -139,7 +142,7 @@ def adversarial(rng, graph, columns, base, count=14, plain=10):
     for c, (_, _, kind, _) in enumerate(columns):
         values = list(NUMBERS[kind])
         if len(columns) > 12:
-            values = values[c % 7 : c % 7 + 1] if c % 3 == 0 else []
+            values = values[c % 7 : c % 7 + 1] if c % (3 if len(columns) < 100 else 50) == 0 else []
         elif kind == STRING:
             values += names
         for v in values:
