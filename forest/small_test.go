@@ -19,7 +19,7 @@ func stumps(trees, features int) *Forest {
 func TestKernelsTakeNoRoomForLeavesThatAreNotThere(t *testing.T) {
 	for trees, want := range map[int]bool{1000: true, 5000: false} {
 		rows := assemble(stumps(trees, 3), kernels{bytes: true}).rows
-		if _, is := rows.(*bytewise); is != want {
+		if _, is := rows.(*mask); is != want {
 			t.Errorf("%d stumps are taken by %T", trees, rows)
 		}
 	}
