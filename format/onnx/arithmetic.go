@@ -297,7 +297,7 @@ func (c *call) where() ([]*value, error) {
 	if err := c.need(3); err != nil {
 		return nil, err
 	}
-	if c.in[1].kind != c.in[2].kind || c.in[1].kind == texts || c.in[0].kind != bools {
+	if c.in[1].kind != c.in[2].kind || c.in[0].kind != bools {
 		return nil, fmt.Errorf("%v, %v and %v", c.in[0].kind, c.in[1].kind, c.in[2].kind)
 	}
 	dims, err := broadcast(c.in[1].dims, c.in[2].dims)
@@ -311,7 +311,46 @@ func (c *call) where() ([]*value, error) {
 		return nil, err
 	}
 	operands := [][]cell{spread(c.in[0], dims), spread(c.in[1], dims), spread(c.in[2], dims)}
-	return one(c.compute(c.in[1].kind, dims, operands, func(s [][]int32) pipeline.Step {
+	var of []*names
+	if c.in[1].kind == texts {
+		operands[1], operands[2] = slices.Clone(operands[1]), slices.Clone(operands[2])
+		if of, err = sameNames(operands[1], operands[2]); err != nil {
+			return nil, err
+		}
+	}
+	out, err := c.compute(c.in[1].kind, dims, operands, func(s [][]int32) pipeline.Step {
 		return &pipeline.Choice{Where: s[0], A: s[1], B: s[2]}
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range of {
+		out.cells[i].names = of[i]
+	}
+	return []*value{out}, nil
+}
+
+// sameNames gives texts that are chosen from the same codes: a constant takes those of the column that it stands beside.
+func sameNames(a, b []cell) ([]*names, error) {
+	of := make([]*names, len(a))
+	for i := range a {
+		x, y := &a[i], &b[i]
+		if x.isConstant() {
+			x, y = y, x
+		}
+		of[i] = x.names
+		if x.names == y.names {
+			continue
+		}
+		if !y.isConstant() {
+			return nil, errors.New("a choice between texts of two columns is not supported")
+		}
+		text := y.names.list[int(y.number)]
+		code, ok := x.names.code(text)
+		if !ok {
+			return nil, fmt.Errorf("a choice between texts of which one, %.40q, is not known beside the others", text)
+		}
+		y.number, y.names = float64(code), x.names
+	}
+	return of, nil
 }

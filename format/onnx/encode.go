@@ -193,6 +193,7 @@ func (c *call) labelEncoder() ([]*value, error) {
 	v := c.in[0]
 	e := &coder{nan: c.version("ai.onnx.ml") >= 4}
 	from, to := texts, int64s
+	var become *names                                  // when they become texts
 	if a := c.attribute("classes_strings"); a != nil { // before version 2
 		if v.kind != texts {
 			return nil, fmt.Errorf("input is %v: numbers become strings, which is not supported", v.kind)
@@ -211,10 +212,9 @@ func (c *call) labelEncoder() ([]*value, error) {
 		if to, e.values, list, err = c.encoded("values"); err != nil {
 			return nil, err
 		}
-		if list != nil || to == texts {
-			return nil, errors.New("numbers or strings become strings, which is not supported")
-		}
-		if e.other, err = c.defaultValue(to); err != nil {
+		if to == texts {
+			become = e.becomes(list, c.defaultText())
+		} else if e.other, err = c.defaultValue(to); err != nil {
 			return nil, err
 		}
 	}
@@ -235,9 +235,36 @@ func (c *call) labelEncoder() ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(c.compute(to, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
+	out, err := c.compute(to, v.dims, [][]cell{v.cells}, func(s [][]int32) pipeline.Step {
 		return &pipeline.Lookup{Operator: c.node.op, X: s[0], Tables: tables, Width32: v.kind == float32s}
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.cells {
+		out.cells[i].names = become
+	}
+	return []*value{out}, nil
+}
+
+// becomes makes the coder's values texts: each is the code of one in a list, which it returns.
+func (e *coder) becomes(list []string, other string) *names {
+	n := closed(append(slices.Clone(list), other))
+	for _, text := range list {
+		e.values = append(e.values, float64(n.codes[text]))
+	}
+	e.other = float64(n.codes[other])
+	return n
+}
+
+// defaultText returns the text that a LabelEncoder makes of others than its keys.
+func (c *call) defaultText() string {
+	if a := c.attribute("default_tensor"); a != nil && a.tensor != nil {
+		if v, err := c.constant(a.tensor); err == nil && len(v.cells) > 0 && v.kind == texts {
+			return v.cells[0].names.list[int(v.cells[0].number)]
+		}
+	}
+	return c.text("default_string", "_Unused")
 }
 
 // defaultValue returns what a LabelEncoder makes of others than its keys.

@@ -230,6 +230,37 @@ func TestStringsAreCodesOfTheirColumn(t *testing.T) {
 	}
 }
 
+func TestStringsBecomeOtherStrings(t *testing.T) {
+	g := graph{
+		nodes: []message{
+			made("LabelEncoder", []string{"a"}, []string{"b"}, attr("keys_strings", []string{"x", "y", "x"}), attr("values_strings", []string{"u", "v", "w"})),
+			made("LabelEncoder", []string{"a"}, []string{"none"}, attr("keys_strings", []string{""}), attr("values_int64s", []int{1}), attr("default_int64", 0)),
+			made("Cast", []string{"none"}, []string{"where"}, attr("to", 9)),
+			made("LabelEncoder", []string{"zero"}, []string{"fill"}, attr("keys_int64s", []int{0}), attr("values_strings", []string{"y"})),
+			made("Where", []string{"where", "fill", "a"}, []string{"c"}),
+			made("OneHotEncoder", []string{"b"}, []string{"ob"}, attr("cats_strings", []string{"u", "v", "_Unused"})),
+			made("OneHotEncoder", []string{"c"}, []string{"oc"}, attr("cats_strings", []string{"x", "y"})),
+			made("Reshape", []string{"ob", "flat"}, []string{"rb"}),
+			made("Reshape", []string{"oc", "flat"}, []string{"rc"}),
+			made("Concat", []string{"rb", "rc"}, []string{"out"}, attr("axis", 1)),
+		},
+		inputs:    []message{portOf("a", texts, 0, 1)},
+		outputs:   []message{portOf("out", float32s, 0, 5)},
+		constants: []message{constantOf("flat", int64s, []int64{2}, 1, -1), constantOf("zero", int64s, []int64{1}, 0)},
+	}
+	p := load(t, g)
+	for text, want := range map[string][]float64{
+		"x":  {1, 0, 0, 1, 0},
+		"y":  {0, 1, 0, 0, 1},
+		"":   {0, 0, 1, 0, 1},
+		"zz": {0, 0, 1, 0, 0},
+	} {
+		if d := cmp.Diff(want, values(t, p, p.Columns[0].Code(text))); d != "" {
+			t.Errorf("%q: %s", text, d)
+		}
+	}
+}
+
 func TestFloatsBesideIntegersAreRoundedFirst(t *testing.T) {
 	g := graph{
 		nodes: []message{

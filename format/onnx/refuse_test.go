@@ -45,7 +45,7 @@ func TestModelsThatDoNotAddUp(t *testing.T) {
 		{"a norm that is unknown", xy("Normalizer", attr("norm", "L3")), `attribute norm is "L3"`},
 		{"categories for floats", xy("OneHotEncoder", attr("cats_strings", []string{"a"})), "input is float for 1 cats_strings"},
 		{"a category beyond float64", xy("OneHotEncoder", attr("cats_int64s", []int{1<<53 + 1})), "beyond 2^53"},
-		{"strings from numbers", xy("LabelEncoder", attr("keys_floats", []float32{1}), attr("values_strings", []string{"a"})), "become strings"},
+		{"strings from numbers", xy("LabelEncoder", attr("keys_floats", []float32{1}), attr("values_strings", []string{"a"})), `output "y" is string`},
 		{"keys without values", xy("LabelEncoder", attr("keys_floats", []float32{1}), attr("values_floats", []float32{1, 2})), "1 keys for 2 values"},
 		{"a clip by a row", through(2, made("Clip", []string{"x", "x"}, []string{"y"})), "min is no constant number"},
 		{"shapes that do not fit", with(through(2, made("Add", []string{"x", "c"}, []string{"y"})), constantOf("c", float32s, []int64{3}, 1, 2, 3)), "do not fit"},

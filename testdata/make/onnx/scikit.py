@@ -178,6 +178,12 @@ def pipelines():
         "columns-ordinal", columns(OrdinalEncoder, partial(GradientBoostingClassifier, **BOOST)), "binary", pipe,
         [*whole, "OrdinalEncoder", "GradientBoostingClassifier"], data=frame,
     )  # fmt: skip
+    for strategy in ("most_frequent", "constant"):
+
+        def filled(strategy=strategy):
+            return make_pipeline(SimpleImputer(missing_values="DE", strategy=strategy, fill_value="none"), unknown())
+
+        yield case(f"columns-filled-{strategy}", columns(filled, forest), "binary", pipe, [*whole, f"SimpleImputer of strings, {strategy}", "OneHotEncoder"], LATEST, data=frame)
     ordinal = partial(OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
     yield case("columns-ordinal-hist", columns(ordinal, partial(HistGradientBoostingClassifier, **HIST)), "binary", pipe, [*whole, "OrdinalEncoder", "HistGradientBoostingClassifier"], ENDS, data=frame)
     yield case("columns-regressor", columns(unknown, partial(GradientBoostingRegressor, **BOOST)), "real", pipe, [*whole, "OneHotEncoder", "GradientBoostingRegressor"], LATEST, data=frame)
