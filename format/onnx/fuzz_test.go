@@ -15,6 +15,11 @@ func FuzzRead(f *testing.F) {
 	f.Add(through(2, stump(nil)).file())
 	f.Add(through(2, stump(map[string]any{"aggregate_function": "AVERAGE", "base_values": []float32{1}})).file())
 	f.Add(xy0("Scaler", attr("offset", []float32{1, 2}), attr("scale", []float32{1, 2})).file())
+	nothing := through(2, made("ArgMax", []string{"x"}, []string{"i"}, attr("axis", 1)), made("ArrayFeatureExtractor", []string{"c", "i"}, []string{"y"}))
+	nothing.constants = []message{constantOf("c", float32s, []int64{1, 0})}
+	f.Add(nothing.file())
+	f.Add(entered(3))
+	f.Add(farSets(1))
 	for _, pattern := range []string{"../../testdata/onnx/*/model.onnx", "../../testdata/damaged/onnx/*.onnx"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
