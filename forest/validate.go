@@ -73,7 +73,7 @@ func (f *Forest) validate() error {
 	}
 	total := 0
 	for i := range f.Trees {
-		if total += len(f.Trees[i].Nodes); total > MaxNodes {
+		if total += len(f.Trees[i].Nodes) + 2*len(f.Trees[i].Leaves); total > MaxNodes {
 			return fmt.Errorf("more than %d nodes", MaxNodes)
 		}
 		if err := f.validateTree(&f.Trees[i]); err != nil {
@@ -120,17 +120,41 @@ func (f *Forest) validateLine(l *Line) error {
 }
 
 func (f *Forest) validateTree(t *Tree) error {
-	n := len(t.Nodes)
-	if n == 0 {
-		return errors.New("no nodes")
-	}
 	if t.Output < 0 || t.Output >= f.Outputs {
 		return fmt.Errorf("output %d of %d", t.Output, f.Outputs)
 	}
 	if err := f.number(t.Weight); err != nil {
 		return fmt.Errorf("weight %w", err)
 	}
+	switch {
+	case t.symmetric():
+		return f.validateLevels(t)
+	case len(t.Levels) > 0:
+		return errors.New("levels without leaves")
+	case len(t.Nodes) == 0:
+		return errors.New("no nodes")
+	}
 	return f.validateNodes(t.Nodes)
+}
+
+func (f *Forest) validateLevels(t *Tree) error {
+	if len(t.Nodes) > 0 || len(f.Vectors) > 0 || len(f.Lines) > 0 {
+		return errors.New("levels beside nodes, vector or linear leaves")
+	}
+	if len(t.Levels) > symmetricDepth || len(t.Leaves) != 1<<len(t.Levels) {
+		return fmt.Errorf("%d leaves for %d levels, of which there may be %d", len(t.Leaves), len(t.Levels), symmetricDepth)
+	}
+	for i := range t.Levels {
+		if err := f.validateSplit(&t.Levels[i]); err != nil {
+			return fmt.Errorf("level %d: %w", i, err)
+		}
+	}
+	for i, v := range t.Leaves {
+		if err := f.number(v); err != nil {
+			return fmt.Errorf("leaf %d %w", i, err)
+		}
+	}
+	return nil
 }
 
 // validateNodes walks from the root and wants each node met at most once, so that every path ends at a
@@ -160,11 +184,15 @@ func (f *Forest) validateNode(n *Node, nodes int) error {
 	if n.Feature == Leaf {
 		return f.validateLeaf(n)
 	}
-	if n.Feature < 0 || int(n.Feature) >= f.Features {
-		return fmt.Errorf("feature %d of %d", n.Feature, f.Features)
-	}
 	if n.Left < 0 || int(n.Left) >= nodes || n.Right < 0 || int(n.Right) >= nodes {
 		return fmt.Errorf("children %d and %d of %d nodes", n.Left, n.Right, nodes)
+	}
+	return f.validateSplit(n)
+}
+
+func (f *Forest) validateSplit(n *Node) error {
+	if n.Feature < 0 || int(n.Feature) >= f.Features {
+		return fmt.Errorf("feature %d of %d", n.Feature, f.Features)
 	}
 	if n.Missing >= missingCount {
 		return fmt.Errorf("unknown rule %d for missing values", n.Missing)
