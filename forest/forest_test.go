@@ -102,6 +102,9 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 		}
 		f.Trees = append(f.Trees, t)
 	}
+	if r.IntN(2) == 0 {
+		inOneList(f)
+	}
 	for range s.outputs {
 		f.Base = append(f.Base, narrow(r.NormFloat64()))
 	}
@@ -179,12 +182,27 @@ func growLevels(r *rand.Rand, s shape, t *Tree, narrow func(float64) float64) {
 func giveLevels(t *Tree) {
 	inner := len(t.Nodes) / 2
 	for i := 0; i < inner; i = 2*i + 1 {
-		t.Levels = append(t.Levels, t.Nodes[i])
+		n := t.Nodes[i]
+		n.Left, n.Right = 0, 0
+		t.Levels = append(t.Levels, n)
 	}
 	for _, n := range t.Nodes[inner:] {
 		t.Leaves = append(t.Leaves, n.Value)
 	}
 	t.Nodes = nil
+}
+
+// inOneList puts the leaves of symmetric trees one behind the other, unweighted, as formats do.
+func inOneList(f *Forest) {
+	var all []float64
+	for i := range f.Trees {
+		all = append(all, f.Trees[i].Leaves...)
+	}
+	for i := range f.Trees {
+		if t := &f.Trees[i]; t.symmetric() {
+			t.Leaves, all, t.Weight = all[:len(t.Leaves)], all[len(t.Leaves):], 1
+		}
+	}
 }
 
 func randomRows(r *rand.Rand, features, n int) []float64 {
@@ -243,6 +261,7 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 		"levels of any kind":              {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
 		"given by levels":                 {30, 1, 130, 6, Float32, Float64, []Op{LessEqual}, onlyNaN, false, false, false, given},
 		"given by levels, of any kind":    {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, false, false, true, given},
+		"given by levels, all orders":     {20, 1, 130, 7, Float32, Float64, ordering, anyRule, false, false, true, given},
 		"given by levels, double sums":    {20, 3, 130, 7, Float64, Float64, ordering, anyRule, false, false, true, given},
 		"given in every way":              {20, 2, 130, 6, Float32, Float64, anyOp, anyRule, false, false, true, mixed},
 		"deep":                            {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
@@ -337,6 +356,41 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 			if got := kernel(s, kernels{bytes: true, symmetric: true}); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
+		})
+	}
+}
+
+func TestLeavesAreCopiedOnlyWhereTheyMustBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Forest)
+		shared bool
+	}{
+		"as CatBoost has them":     {func(*Forest) {}, true},
+		"weighted":                 {func(f *Forest) { f.Trees[3].Weight = 0.5 }, false},
+		"in another order":         {func(f *Forest) { f.Trees[3].Levels[1].Op = Greater }, false},
+		"elsewhere":                {func(f *Forest) { f.Trees[3].Leaves = slices.Clone(f.Trees[3].Leaves) }, false},
+		"at the end of their list": {func(f *Forest) { f.Trees[0].Leaves = f.Trees[0].Leaves[:64:64] }, false},
+		"some of a tree of nodes":  {func(f *Forest) { f.Trees[3] = f.spelled().Trees[3] }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := levelByLevel(rand.New(rand.NewPCG(8, 8)), 20, 6)
+			c.change(f)
+			e, err := Compile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, ok := e.program.rows.(*symmetric)
+			if !ok {
+				t.Fatal("not by the symmetric kernel")
+			}
+			if shared := &k.doubles[0] == &f.Trees[0].Leaves[0]; shared != c.shared {
+				t.Errorf("shared: %v, want %v", shared, c.shared)
+			}
+			rows := randomRows(rand.New(rand.NewPCG(9, 9)), f.Features, 50)
+			got, want := make([]float64, 50), make([]float64, 50)
+			Margin(e, got, rows, 0, 20)
+			Plain(e, want, rows, 0, 20)
+			sameBits(t, name, got, want)
 		})
 	}
 }

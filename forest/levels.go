@@ -24,11 +24,11 @@ func (t *Tree) node(i int32) Node {
 	return t.Nodes[i]
 }
 
-// flip has the bits of a leaf's number whose levels lead to the left what is above.
+// flip has the bits of a leaf's number whose splits are turned.
 func (t *Tree) flip() (number int32) {
 	for i := range t.Levels {
 		number <<= 1
-		if op := t.Levels[i].Op; op == Greater || op == GreaterEqual {
+		if t.Levels[i].turned() {
 			number |= 1
 		}
 	}

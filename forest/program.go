@@ -300,9 +300,12 @@ func (t *Tree) size() (leaves, depth int) {
 	return leaves, depth
 }
 
+// turned reports whether a split's values below its key go right.
+func (n *Node) turned() bool { return n.Op == Greater || n.Op == GreaterEqual }
+
 // children returns the child of a split's values below its key, and that of the others.
 func (n *Node) children() (below, above int32) {
-	if n.Op == Greater || n.Op == GreaterEqual {
+	if n.turned() {
 		return n.Right, n.Left
 	}
 	return n.Left, n.Right

@@ -58,8 +58,12 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 		if !ok {
 			return nil
 		}
-		if i == 0 && !shared { // most trees are as large as the first
-			s.reserve(f, p, len(leaves)*len(f.Trees))
+		if i == 0 { // most trees are as large as the first
+			inWord := 64 / max(depth, 1)
+			all = make([]decision, 0, min(64*(len(f.Trees)/inWord+1), 64+f.nodes()))
+			if !shared {
+				s.reserve(f, p, len(leaves)*len(f.Trees))
+			}
 		}
 		if bit+depth > 64 {
 			word, bit = word+1, 0
