@@ -72,11 +72,14 @@ func (f *Forest) validate() error {
 		}
 	}
 	total := 0
+	var met []bool // the nodes of a tree; of all trees, one after the other
 	for i := range f.Trees {
 		if total += len(f.Trees[i].Nodes) + 2*len(f.Trees[i].Leaves); total > MaxNodes {
 			return fmt.Errorf("more than %d nodes", MaxNodes)
 		}
-		if err := f.validateTree(&f.Trees[i]); err != nil {
+		n := len(f.Trees[i].Nodes)
+		met = slices.Grow(met[:0], n)[:n]
+		if err := f.validateTree(&f.Trees[i], met); err != nil {
 			return fmt.Errorf("tree %d: %w", i, err)
 		}
 	}
@@ -119,7 +122,7 @@ func (f *Forest) validateLine(l *Line) error {
 	return nil
 }
 
-func (f *Forest) validateTree(t *Tree) error {
+func (f *Forest) validateTree(t *Tree, met []bool) error {
 	if t.Output < 0 || t.Output >= f.Outputs {
 		return fmt.Errorf("output %d of %d", t.Output, f.Outputs)
 	}
@@ -134,7 +137,7 @@ func (f *Forest) validateTree(t *Tree) error {
 	case len(t.Nodes) == 0:
 		return errors.New("no nodes")
 	}
-	return f.validateNodes(t.Nodes)
+	return f.validateNodes(t.Nodes, met)
 }
 
 func (f *Forest) validateLevels(t *Tree) error {
@@ -159,8 +162,8 @@ func (f *Forest) validateLevels(t *Tree) error {
 
 // validateNodes walks from the root and wants each node met at most once, so that every path ends at a
 // leaf. Nodes that the root does not reach are left alone: XGBoost keeps pruned ones in its files.
-func (f *Forest) validateNodes(nodes []Node) error {
-	met := make([]bool, len(nodes))
+func (f *Forest) validateNodes(nodes []Node, met []bool) error {
+	clear(met)
 	stack := []int32{0}
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
