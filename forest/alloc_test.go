@@ -34,7 +34,7 @@ func TestPredictionAllocatesNothing(t *testing.T) {
 // TestColumnsCostNothingUntilTheyAreUsed compiles small forests of as many columns as there may be.
 func TestColumnsCostNothingUntilTheyAreUsed(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
-	for name, growth := range map[string]growth{"levels": level, "leaf by leaf": leafwise, "branching": branching} {
+	for name, growth := range map[string]growth{"levels": level, "given by levels": given, "leaf by leaf": leafwise, "branching": branching} {
 		for _, input := range []Width{Float32, Float64} {
 			f := randomForest(r, shape{MaxFeatures, 1, 10, 5, input, Float64, ordering, anyRule, false, false, false, growth})
 			var before, after runtime.MemStats

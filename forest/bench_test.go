@@ -224,19 +224,18 @@ func leafByLeaf(r *rand.Rand, trees, leaves int) *Forest {
 
 func levelByLevel(r *rand.Rand, trees, depth int) *Forest {
 	f := &Forest{Features: 30, Outputs: 1, Input: Float32, Sum: Float64, Scale: 1, Base: []float64{0.5}, BaseLast: true}
+	leaves := make([]float64, trees<<depth)
+	for i := range leaves {
+		leaves[i] = r.NormFloat64()
+	}
 	for range trees {
 		t := Tree{Weight: 1}
-		for d := range depth {
-			n := Node{Feature: int32(r.IntN(30)), Op: Greater, Value: float64(float32(1+r.IntN(254)) / 255)}
-			for range 1 << d {
-				n.Left = int32(2*len(t.Nodes) + 1)
-				n.Right = n.Left + 1
-				t.Nodes = append(t.Nodes, n)
-			}
+		for range depth {
+			t.Levels = append(t.Levels, Node{
+				Feature: int32(r.IntN(30)), Op: LessEqual, Value: float64(float32(1+r.IntN(254)) / 255), DefaultLeft: true,
+			})
 		}
-		for range 1 << depth {
-			t.Nodes = append(t.Nodes, Node{Feature: Leaf, Value: r.NormFloat64()})
-		}
+		t.Leaves, leaves = leaves[:1<<depth], leaves[1<<depth:]
 		f.Trees = append(f.Trees, t)
 	}
 	return f

@@ -60,11 +60,15 @@ type Node struct {
 	DefaultLeft bool // where a missing value goes
 }
 
-// A Tree is a list of nodes; the first is its root.
+// A Tree is a list of nodes; the first is its root. Or it is symmetric: its splits are the same all along a level, and it
+// has no nodes, but a split for each level, the root's first, and leaves. A split says one bit of a leaf's number, the
+// root's the highest: 0 to the left, 1 to the right. That number is its place in Leaves and its ID.
 type Tree struct {
 	Nodes  []Node
-	Output int     // the output that scalar leaves are added to
-	Weight float64 // what a leaf is multiplied by, in the width of the sum; 1 but for DART
+	Levels []Node    // without children; at most 16
+	Leaves []float64 // of scalar leaves, 1<<len(Levels); nil: the tree has nodes
+	Output int       // the output that scalar leaves are added to
+	Weight float64   // what a leaf is multiplied by, in the width of the sum; 1 but for DART
 }
 
 // Cast says how a value becomes the category that a set is asked for.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,9 @@ const (
 	branching growth = iota // now and then a branch ends early
 	leafwise                // up to 2^depth leaves, each in place of any other
 	level                   // all splits of a level are the same
+	given                   // likewise, and given by levels where leaves are scalar
+	mixed                   // in every way
+	growthCount
 )
 
 // values that comparisons trip over; thresholds and rows draw from the same list, so that they meet.
@@ -97,18 +101,30 @@ func randomForest(r *rand.Rand, s shape) *Forest {
 		if r.IntN(4) == 0 {
 			t.Weight = narrow(4 * r.Float64())
 		}
-		switch s.growth {
+		how := s.growth
+		if how == mixed {
+			how = growth(r.IntN(int(mixed)))
+		}
+		switch how {
 		case leafwise:
 			growLeafwise(r, s, &t, narrow)
 		case level:
 			growLevels(r, s, &t, narrow)
+		case given:
+			growLevels(r, s, &t, narrow)
+			if !s.vectors && !s.lines {
+				giveLevels(&t)
+			}
 		default:
 			grow(r, s, f, &t, s.depth, narrow)
 		}
-		if r.IntN(4) == 0 {
+		if t.Nodes != nil && r.IntN(4) == 0 {
 			t.Nodes = shuffled(r, t.Nodes)
 		}
 		f.Trees = append(f.Trees, t)
+	}
+	if r.IntN(2) == 0 {
+		inOneList(f)
 	}
 	for range s.outputs {
 		f.Base = append(f.Base, narrow(r.NormFloat64()))
@@ -205,6 +221,33 @@ func shuffled(r *rand.Rand, nodes []Node) []Node {
 	return out
 }
 
+// giveLevels gives a tree that grew by levels as such.
+func giveLevels(t *Tree) {
+	inner := len(t.Nodes) / 2
+	for i := 0; i < inner; i = 2*i + 1 {
+		n := t.Nodes[i]
+		n.Left, n.Right = 0, 0
+		t.Levels = append(t.Levels, n)
+	}
+	for _, n := range t.Nodes[inner:] {
+		t.Leaves = append(t.Leaves, n.Value)
+	}
+	t.Nodes = nil
+}
+
+// inOneList puts the leaves of symmetric trees one behind the other, unweighted, as formats do.
+func inOneList(f *Forest) {
+	var all []float64
+	for i := range f.Trees {
+		all = append(all, f.Trees[i].Leaves...)
+	}
+	for i := range f.Trees {
+		if t := &f.Trees[i]; t.symmetric() {
+			t.Leaves, all, t.Weight = all[:len(t.Leaves)], all[len(t.Leaves):], 1
+		}
+	}
+}
+
 func randomRows(r *rand.Rand, features, n int) []float64 {
 	rows := make([]float64, features*n)
 	for i := range rows {
@@ -262,6 +305,11 @@ func TestKernelsGiveTheBitsOfThePlainWalk(t *testing.T) {
 		"a hundred columns, levels":       {100, 2, 130, 6, Float64, Float32, ordering, onlyNaN, false, false, true, level},
 		"as CatBoost has them":            {30, 1, 130, 6, Float32, Float64, []Op{Greater}, onlyNaN, false, false, false, level},
 		"levels of any kind":              {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, true, false, true, level},
+		"given by levels":                 {30, 1, 130, 6, Float32, Float64, []Op{LessEqual}, onlyNaN, false, false, false, given},
+		"given by levels, of any kind":    {20, 3, 130, 9, Float64, Float32, anyOp, anyRule, false, false, true, given},
+		"given by levels, all orders":     {20, 1, 130, 7, Float32, Float64, ordering, anyRule, false, false, true, given},
+		"given by levels, double sums":    {20, 3, 130, 7, Float64, Float64, ordering, anyRule, false, false, true, given},
+		"given in every way":              {20, 2, 130, 6, Float32, Float64, anyOp, anyRule, false, false, true, mixed},
 		"deep":                            {6, 1, 11, 14, Float32, Float32, ordering, anyRule, false, false, true, branching},
 	}
 	for name, s := range shapes {
@@ -346,6 +394,9 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 		"nine such levels":          {func(s *shape) { s.growth, s.depth = level, 9 }, "symmetric by bytes"},
 		"such levels, many columns": {func(s *shape) { s.growth, s.features = level, 400 }, "symmetric"},
 		"many tiny trees":           {func(s *shape) { s.growth, s.depth, s.trees = leafwise, 2, 1500 }, "narrow"},
+		"given by levels":           {func(s *shape) { s.growth = given }, "symmetric by bytes"},
+		"given and many columns":    {func(s *shape) { s.growth, s.features = given, 400 }, "symmetric"},
+		"given in every way":        {func(s *shape) { s.growth, s.trees = mixed, 12 }, "sieve"},
 		"no splits":                 {func(s *shape) { s.depth = 0 }, "symmetric"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -354,6 +405,41 @@ func TestKernelsTakeWhatTheyShould(t *testing.T) {
 			if got := kernel(s, kernels{bytes: true, symmetric: true}); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
+		})
+	}
+}
+
+func TestLeavesAreCopiedOnlyWhereTheyMustBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Forest)
+		shared bool
+	}{
+		"as CatBoost has them":     {func(*Forest) {}, true},
+		"weighted":                 {func(f *Forest) { f.Trees[3].Weight = 0.5 }, false},
+		"in another order":         {func(f *Forest) { f.Trees[3].Levels[1].Op = Greater }, false},
+		"elsewhere":                {func(f *Forest) { f.Trees[3].Leaves = slices.Clone(f.Trees[3].Leaves) }, false},
+		"at the end of their list": {func(f *Forest) { f.Trees[0].Leaves = f.Trees[0].Leaves[:64:64] }, false},
+		"some of a tree of nodes":  {func(f *Forest) { f.Trees[3] = f.spelled().Trees[3] }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := levelByLevel(rand.New(rand.NewPCG(8, 8)), 20, 6)
+			c.change(f)
+			e, err := Compile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, ok := e.program.rows.(*symmetric)
+			if !ok {
+				t.Fatal("not by the symmetric kernel")
+			}
+			if shared := &k.doubles[0] == &f.Trees[0].Leaves[0]; shared != c.shared {
+				t.Errorf("shared: %v, want %v", shared, c.shared)
+			}
+			rows := randomRows(rand.New(rand.NewPCG(9, 9)), f.Features, 50)
+			got, want := make([]float64, 50), make([]float64, 50)
+			Margin(e, got, rows, 0, 20)
+			Plain(e, want, rows, 0, 20)
+			sameBits(t, name, got, want)
 		})
 	}
 }
@@ -373,6 +459,13 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	Plain(es["compiled"], want, rows, from, to)
 
 	got := make([]float64, n*s.outputs)
+	nodes, err := Compile(f.spelled())
+	if err != nil {
+		t.Fatal(err)
+	}
+	Plain(nodes, got, rows, from, to)
+	sameBits(t, "the plain walk of nodes alone", got, want)
+	sameLeaves(t, es["compiled"], nodes, rows, from, to)
 	for name, e := range es {
 		Margin(e, got, rows, from, to)
 		sameBits(t, fmt.Sprintf("%s, %d rows at once", name, n), got, want)
@@ -390,6 +483,18 @@ func compareKernels(t *testing.T, r *rand.Rand, s shape) {
 	}
 	Margin(es["compiled"], got, rows32, from, to)
 	sameBits(t, "float32 rows", got, want)
+}
+
+// sameLeaves wants forests that differ in how their trees are given to have the same leaves.
+func sameLeaves(t *testing.T, a, b *Evaluator, rows []float64, from, to int) {
+	t.Helper()
+	n := len(rows) / a.forest.Features * (to - from)
+	got, want := make([]int32, n), make([]int32, n)
+	Leaves(a, got, rows, from, to)
+	Leaves(b, want, rows, from, to)
+	if !slices.Equal(got, want) {
+		t.Fatal("the leaves of symmetric trees are others when these are spelled out")
+	}
 }
 
 func TestRandomShapes(t *testing.T) {
@@ -412,7 +517,7 @@ func randomShape(r *rand.Rand) shape {
 		features: 1 + r.IntN(12), outputs: 1 + r.IntN(4), trees: r.IntN(150), depth: r.IntN(9),
 		input: Width(r.IntN(2)), sum: Width(r.IntN(2)), ops: ordering, missing: onlyNaN, sentinel: r.IntN(2) == 0,
 	}
-	s.growth = growth(r.IntN(3))
+	s.growth = growth(r.IntN(int(growthCount)))
 	if r.IntN(4) == 0 {
 		s.features = 1 + r.IntN(200)
 	}

@@ -26,7 +26,7 @@ func newEvaluator(f *Forest, p *program) *Evaluator {
 	e := &Evaluator{forest: f, program: p}
 	e.scratch.New = func() any {
 		s := new(scratch)
-		s.resize(p, f, 1)
+		s.resize(p, p.forest, 1)
 		return s
 	}
 	return e
@@ -64,7 +64,7 @@ func newRowKernel(f *Forest, p *program, have kernels) rowKernel {
 			return s
 		}
 	}
-	if have.bytes {
+	if have.bytes && !f.symmetric() {
 		return newBytewise(f, p)
 	}
 	return nil
@@ -121,7 +121,7 @@ func (s *scratch) resize(p *program, f *Forest, n int) {
 // rows holds n×Features values, row-major; NaN is missing. dst takes n×Outputs. The lengths and the
 // rounds are the caller's to check.
 func Margin[T float32 | float64](e *Evaluator, dst []float64, rows []T, from, to int) {
-	f, p := e.forest, e.program
+	f, p := e.program.forest, e.program
 	s := e.scratch.Get().(*scratch)
 	for len(rows) >= f.Features {
 		n := 1

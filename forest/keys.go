@@ -66,8 +66,7 @@ const (
 
 // slotOf returns the slot, among its column's, that a split reads.
 func slotOf(n *Node) int {
-	below, _ := n.children()
-	low := n.DefaultLeft == (below == n.Left) // what is missing goes with what is below
+	low := n.DefaultLeft != n.turned() // what is missing goes with what is below
 	switch {
 	case n.Missing == NaNAsZero:
 		return slotZero

@@ -9,6 +9,7 @@ import (
 // A program is a forest laid out for the kernels: the nodes of each tree level by level, siblings side by
 // side, every split a comparison of integers.
 type program struct {
+	forest   *Forest // what is laid out, spelled out where it had to be
 	narrow   bool
 	input    Width
 	sentinel float64
@@ -54,7 +55,7 @@ func (f *Forest) leaves() leaves {
 // weighed returns what a leaf of tree i adds, where it is one number.
 func (f *Forest) weighed(i int, node int32) float64 {
 	t := &f.Trees[i]
-	v := t.Nodes[node].Value
+	v := t.node(node).Value
 	if len(f.Vectors) > 0 {
 		v = f.Vectors[t.Nodes[node].Ref]
 	}
@@ -99,8 +100,11 @@ const (
 
 // assemble lays out a checked forest for the fastest kernels that can take it.
 func assemble(f *Forest, have kernels) *program {
+	if !have.symmetric {
+		f = f.spelled()
+	}
 	p := &program{
-		input: f.Input, sentinel: math.NaN(), columns: f.Features, stride: 2,
+		forest: f, input: f.Input, sentinel: math.NaN(), columns: f.Features, stride: 2,
 		leaves: f.leaves(), outcomes: gather(f),
 	}
 	if f.Sentinel != nil {
@@ -116,6 +120,9 @@ func assemble(f *Forest, have kernels) *program {
 	}
 	if p.rows = newRowKernel(f, p, have); p.rows != nil {
 		return p
+	}
+	if f.symmetric() {
+		return assemble(f, kernels{bytes: have.bytes})
 	}
 	p.addValues(f)
 	p.rankColumns(f)
@@ -144,10 +151,10 @@ func (f *Forest) largestWindow() int {
 	return most
 }
 
-// nodes returns how many nodes all trees have.
+// nodes returns how many nodes all trees have, or leaves where these are all that they have.
 func (f *Forest) nodes() (n int) {
 	for i := range f.Trees {
-		n += len(f.Trees[i].Nodes)
+		n += len(f.Trees[i].Nodes) + len(f.Trees[i].Leaves)
 	}
 	return n
 }
@@ -155,10 +162,11 @@ func (f *Forest) nodes() (n int) {
 // anyNode reports whether any split is so, of those as well that no root reaches.
 func (f *Forest) anyNode(is func(*Node) bool) bool {
 	for i := range f.Trees {
-		nodes := f.Trees[i].Nodes
-		for j := range nodes {
-			if nodes[j].Feature != Leaf && is(&nodes[j]) {
-				return true
+		for _, nodes := range [][]Node{f.Trees[i].Nodes, f.Trees[i].Levels} {
+			for j := range nodes {
+				if nodes[j].Feature != Leaf && is(&nodes[j]) {
+					return true
+				}
 			}
 		}
 	}
@@ -257,6 +265,14 @@ func levels(nodes []Node) (order []int32, depth uint32) {
 // splits are those that the root reaches, level by level.
 func (t *Tree) splits() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
+		for i := range t.Levels {
+			if !yield(&t.Levels[i]) {
+				return
+			}
+		}
+		if t.symmetric() {
+			return
+		}
 		order, _ := levels(t.Nodes)
 		for _, i := range order {
 			if n := &t.Nodes[i]; n.Feature != Leaf && !yield(n) {
@@ -284,9 +300,12 @@ func (t *Tree) size() (leaves, depth int) {
 	return leaves, depth
 }
 
+// turned reports whether a split's values below its key go right.
+func (n *Node) turned() bool { return n.Op == Greater || n.Op == GreaterEqual }
+
 // children returns the child of a split's values below its key, and that of the others.
 func (n *Node) children() (below, above int32) {
-	if n.Op == Greater || n.Op == GreaterEqual {
+	if n.turned() {
 		return n.Right, n.Left
 	}
 	return n.Left, n.Right
@@ -299,11 +318,17 @@ func (p *program) addValues(f *Forest) {
 	}
 	p.firsts = make([]uint32, len(f.Trees)+1)
 	for i := range f.Trees {
-		p.firsts[i+1] = p.firsts[i] + uint32(len(f.Trees[i].Nodes))
+		p.firsts[i+1] = p.firsts[i] + uint32(len(f.Trees[i].Nodes)+len(f.Trees[i].Leaves))
 	}
 	p.values = make([]float64, p.firsts[len(f.Trees)])
 	each(len(f.Trees), func(i int) {
+		for j := range f.Trees[i].Leaves {
+			p.values[p.firsts[i]+uint32(j)] = f.weighed(i, int32(j))
+		}
 		nodes := f.Trees[i].Nodes
+		if len(nodes) == 0 {
+			return
+		}
 		order, _ := levels(nodes)
 		for _, j := range order {
 			if nodes[j].Feature == Leaf {

@@ -72,6 +72,11 @@ func newRanks(p *program, cuts [][]int64) *ranks {
 	if len(r.sources) == 0 {
 		return nil
 	}
+	if p.narrow {
+		r.small = make([]rankSlot32, 0, len(r.sources))
+	} else {
+		r.large = make([]rankSlot64, 0, len(r.sources))
+	}
 	for _, cuts := range r.cuts {
 		for part := range slices.Chunk(cuts, rankCuts) {
 			if p.narrow {

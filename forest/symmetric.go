@@ -48,13 +48,22 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 	var leaves []int32
 	var all []decision
 	word, bit := 0, 0 // the first that is free
+	first := 0        // the tree's first leaf
+	if p.leaves == doubles && f.Outputs == 1 {
+		s.doubles = f.inOneList()
+	}
+	shared := s.doubles != nil
 	for i := range f.Trees {
 		depth, ok := p.symmetrical(f, i, &levels, &leaves)
 		if !ok {
 			return nil
 		}
 		if i == 0 { // most trees are as large as the first
-			s.reserve(f, p, len(leaves)*len(f.Trees))
+			inWord := 64 / max(depth, 1)
+			all = make([]decision, 0, min(64*(len(f.Trees)/inWord+1), 64+f.nodes()))
+			if !shared {
+				s.reserve(f, p, len(leaves)*len(f.Trees))
+			}
 		}
 		if bit+depth > 64 {
 			word, bit = word+1, 0
@@ -66,10 +75,12 @@ func newSymmetric(f *Forest, p *program, bytes bool) rowKernel {
 			all[64*word+bit+depth-1-level] = d
 		}
 		s.trees = append(s.trees, symmetricTree{
-			leaves: uint32(len(s.payloads) + len(s.doubles)),
-			word:   uint32(word), mask: 1<<depth - 1, shift: uint32(bit),
+			leaves: uint32(first), word: uint32(word), mask: 1<<depth - 1, shift: uint32(bit),
 		})
-		bit += depth
+		bit, first = bit+depth, first+len(leaves)
+		if shared {
+			continue
+		}
 		for _, node := range leaves {
 			if s.doubles != nil {
 				s.doubles = append(s.doubles, f.weighed(i, node))
@@ -106,6 +117,16 @@ func (p *program) symmetrical(f *Forest, i int, decisions *[symmetricDepth]decis
 	nodes := f.Trees[i].Nodes
 	if p.outcomes.walked[i] {
 		return 0, false
+	}
+	if t := &f.Trees[i]; t.symmetric() {
+		*leaves = (*leaves)[:0]
+		for number, flip := int32(0), t.flip(); int(number) < len(t.Leaves); number++ {
+			*leaves = append(*leaves, number^flip)
+		}
+		for level := range t.Levels {
+			decisions[level].key, decisions[level].slot = p.compare(f, &t.Levels[level])
+		}
+		return len(t.Levels), true
 	}
 	level := append((*leaves)[:0], 0)
 	for ; nodes[level[0]].Feature != Leaf; depth++ {

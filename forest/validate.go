@@ -72,11 +72,14 @@ func (f *Forest) validate() error {
 		}
 	}
 	total := 0
+	var met []bool // the nodes of a tree; of all trees, one after the other
 	for i := range f.Trees {
-		if total += len(f.Trees[i].Nodes); total > MaxNodes {
+		if total += len(f.Trees[i].Nodes) + 2*len(f.Trees[i].Leaves); total > MaxNodes {
 			return fmt.Errorf("more than %d nodes", MaxNodes)
 		}
-		if err := f.validateTree(&f.Trees[i]); err != nil {
+		n := len(f.Trees[i].Nodes)
+		met = slices.Grow(met[:0], n)[:n]
+		if err := f.validateTree(&f.Trees[i], met); err != nil {
 			return fmt.Errorf("tree %d: %w", i, err)
 		}
 	}
@@ -119,24 +122,48 @@ func (f *Forest) validateLine(l *Line) error {
 	return nil
 }
 
-func (f *Forest) validateTree(t *Tree) error {
-	n := len(t.Nodes)
-	if n == 0 {
-		return errors.New("no nodes")
-	}
+func (f *Forest) validateTree(t *Tree, met []bool) error {
 	if t.Output < 0 || t.Output >= f.Outputs {
 		return fmt.Errorf("output %d of %d", t.Output, f.Outputs)
 	}
 	if err := f.number(t.Weight); err != nil {
 		return fmt.Errorf("weight %w", err)
 	}
-	return f.validateNodes(t.Nodes)
+	switch {
+	case t.symmetric():
+		return f.validateLevels(t)
+	case len(t.Levels) > 0:
+		return errors.New("levels without leaves")
+	case len(t.Nodes) == 0:
+		return errors.New("no nodes")
+	}
+	return f.validateNodes(t.Nodes, met)
+}
+
+func (f *Forest) validateLevels(t *Tree) error {
+	if len(t.Nodes) > 0 || len(f.Vectors) > 0 || len(f.Lines) > 0 {
+		return errors.New("levels beside nodes, vector or linear leaves")
+	}
+	if len(t.Levels) > symmetricDepth || len(t.Leaves) != 1<<len(t.Levels) {
+		return fmt.Errorf("%d leaves for %d levels, of which there may be %d", len(t.Leaves), len(t.Levels), symmetricDepth)
+	}
+	for i := range t.Levels {
+		if err := f.validateSplit(&t.Levels[i]); err != nil {
+			return fmt.Errorf("level %d: %w", i, err)
+		}
+	}
+	for i, v := range t.Leaves {
+		if err := f.number(v); err != nil {
+			return fmt.Errorf("leaf %d %w", i, err)
+		}
+	}
+	return nil
 }
 
 // validateNodes walks from the root and wants each node met at most once, so that every path ends at a
 // leaf. Nodes that the root does not reach are left alone: XGBoost keeps pruned ones in its files.
-func (f *Forest) validateNodes(nodes []Node) error {
-	met := make([]bool, len(nodes))
+func (f *Forest) validateNodes(nodes []Node, met []bool) error {
+	clear(met)
 	stack := []int32{0}
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
@@ -160,11 +187,15 @@ func (f *Forest) validateNode(n *Node, nodes int) error {
 	if n.Feature == Leaf {
 		return f.validateLeaf(n)
 	}
-	if n.Feature < 0 || int(n.Feature) >= f.Features {
-		return fmt.Errorf("feature %d of %d", n.Feature, f.Features)
-	}
 	if n.Left < 0 || int(n.Left) >= nodes || n.Right < 0 || int(n.Right) >= nodes {
 		return fmt.Errorf("children %d and %d of %d nodes", n.Left, n.Right, nodes)
+	}
+	return f.validateSplit(n)
+}
+
+func (f *Forest) validateSplit(n *Node) error {
+	if n.Feature < 0 || int(n.Feature) >= f.Features {
+		return fmt.Errorf("feature %d of %d", n.Feature, f.Features)
 	}
 	if n.Missing >= missingCount {
 		return fmt.Errorf("unknown rule %d for missing values", n.Missing)

@@ -36,9 +36,18 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 		"a NaN base":              {func(f *Forest) { f.Base = []float64{nan} }, "base value 0 is NaN"},
 		"too many bases":          {func(f *Forest) { f.Base = []float64{1, 2} }, "2 base values for 1 outputs"},
 		"rounds that go back":     {func(f *Forest) { f.Rounds = []int{0, 2, 1, 2} }, "round 2 begins at tree 1"},
-		"rounds that end early":   {func(f *Forest) { f.Rounds = []int{0, 1} }, "rounds end at tree 1 of 2"},
+		"rounds that end early":   {func(f *Forest) { f.Rounds = []int{0, 1} }, "rounds end at tree 1 of 3"},
 		"a vector out of range":   {func(f *Forest) { f.Vectors = []float64{1}; f.Trees[0].Nodes[1].Ref = 1 }, "vector leaf 1 of 1"},
 		"a line out of range":     {func(f *Forest) { f.Lines = make([]Line, 1); f.Trees[0].Nodes[1].Ref = 1 }, "linear leaf 1 of 1"},
+		"nodes beside levels":     {func(f *Forest) { f.Trees[2].Nodes = f.Trees[1].Nodes }, "tree 2: levels beside nodes"},
+		"levels without leaves":   {func(f *Forest) { f.Trees[2].Leaves = nil }, "tree 2: levels without leaves"},
+		"leaves of vectors":       {func(f *Forest) { f.Vectors = []float64{1} }, "tree 2: levels beside nodes, vector or linear leaves"},
+		"a leaf of no level":      {func(f *Forest) { f.Trees[2].Leaves = make([]float64, 3) }, "tree 2: 3 leaves for 1 levels"},
+		"too many levels":         {func(f *Forest) { f.Trees[2].Levels, f.Trees[2].Leaves = make([]Node, 17), make([]float64, 1<<17) }, "for 17 levels"},
+		"a level's feature":       {func(f *Forest) { f.Trees[2].Levels[0].Feature = 2 }, "tree 2: level 0: feature 2 of 2"},
+		"a level that is a leaf":  {func(f *Forest) { f.Trees[2].Levels[0].Feature = Leaf }, "tree 2: level 0: feature -1 of 2"},
+		"a level's threshold":     {func(f *Forest) { f.Trees[2].Levels[0].Value = nan }, "tree 2: level 0: threshold is NaN"},
+		"a NaN leaf of levels":    {func(f *Forest) { f.Trees[2].Leaves[1] = nan }, "tree 2: leaf 1 is NaN"},
 		"a line's feature":        {func(f *Forest) { f.Lines = []Line{{Coefficients: []float64{1}, Features: []int32{2}}} }, "linear leaf 0: feature 2 of 2"},
 	}
 	for name, c := range cases {
@@ -48,6 +57,7 @@ func TestWhatCannotBeEvaluatedIsRefused(t *testing.T) {
 				Trees: []Tree{
 					{Nodes: []Node{split(1, 2), leaf, leaf}, Weight: 1},
 					{Nodes: []Node{leaf}, Weight: 1},
+					{Levels: []Node{{}}, Leaves: []float64{1, 2}, Weight: 1},
 				},
 			}
 			if _, err := Compile(f); err != nil {

@@ -26,7 +26,7 @@ func Leaves[T float32 | float64](e *Evaluator, dst []int32, rows []T, from, to i
 	for len(rows) >= f.Features {
 		widen(f, x, rows[:f.Features])
 		for i := range trees {
-			dst[i] = trees[i].Nodes[f.leaf(&trees[i], x)].ID
+			dst[i] = trees[i].node(f.leaf(&trees[i], x)).ID
 		}
 		rows, dst = rows[f.Features:], dst[len(trees):]
 	}
@@ -56,14 +56,25 @@ func (f *Forest) plain(dst, x []float64, from, to int) {
 	}
 	for i := f.Round(from); i < f.Round(to); i++ {
 		t := &f.Trees[i]
-		f.addLeaf(dst, t, &t.Nodes[f.leaf(t, x)], x)
+		leaf := t.node(f.leaf(t, x))
+		f.addLeaf(dst, t, &leaf, x)
 	}
 	f.finish(dst, from, to)
 }
 
-// leaf returns the index of the leaf that x falls into.
+// leaf returns the index of the leaf that x falls into: among the nodes, or the leaves of a symmetric tree.
 func (f *Forest) leaf(t *Tree, x []float64) int32 {
 	i := int32(0)
+	if t.symmetric() {
+		for j := range t.Levels {
+			n := &t.Levels[j]
+			i <<= 1
+			if !f.goesLeft(n, x[n.Feature]) {
+				i |= 1
+			}
+		}
+		return i
+	}
 	for {
 		n := &t.Nodes[i]
 		switch {

@@ -223,18 +223,30 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// TestSymmetricTreesAskOneThingALevel holds the layout that kernels may count on.
-func TestSymmetricTreesAskOneThingALevel(t *testing.T) {
-	s := spec(t, modelOf(t, "depth-ten-1.2.10"))
+func TestSymmetricTreesAreGivenByTheirLevels(t *testing.T) {
+	for _, name := range []string{"depth-ten-1.2.10", "binary-json-1.2.10"} {
+		for i, tree := range spec(t, modelOf(t, name)).Forest.Trees {
+			if tree.Nodes != nil || len(tree.Leaves) != 1<<len(tree.Levels) {
+				t.Fatalf("%s, tree %d: %d nodes, %d levels and %d leaves", name, i, len(tree.Nodes), len(tree.Levels), len(tree.Leaves))
+			}
+		}
+	}
+}
+
+// TestVectorLeavesHangOnNodes holds the layout that kernels may count on.
+func TestVectorLeavesHangOnNodes(t *testing.T) {
+	s := spec(t, modelOf(t, "loss-multiclass-1.2.10"))
+	next := 0
 	for i := range s.Forest.Trees {
 		nodes := s.Forest.Trees[i].Nodes
 		inner := len(nodes) / 2
 		for j, n := range nodes {
 			switch {
 			case j >= inner:
-				if n.Feature != forest.Leaf || int(n.ID) != j-inner {
+				if n.Feature != forest.Leaf || int(n.ID) != j-inner || int(n.Ref) != next {
 					t.Fatalf("tree %d: node %d is not leaf %d", i, j, j-inner)
 				}
+				next++
 			case int(n.Left) != 2*j+1 || int(n.Right) != 2*j+2:
 				t.Fatalf("tree %d: node %d has the children %d and %d", i, j, n.Left, n.Right)
 			case j > 0 && (j&(j+1)) != 0: // not the first of its level
@@ -276,7 +288,7 @@ func TestAModelWithoutAWordOfItselfHasMargins(t *testing.T) {
 func TestReadingTakesNoMoreThanAMultipleOfTheFile(t *testing.T) {
 	for _, name := range []string{"borders-many-1.2.10", "wide-1.2.10", "combined-1.2.10", "combined-numbers-json-1.2.10", "depth-ten-1.2.10"} {
 		data := modelOf(t, name)
-		if used := allocated(func() { _, _ = Read(data) }); used > 1<<20+12*uint64(len(data)) {
+		if used := allocated(func() { _, _ = Read(data) }); used > 1<<20+3*uint64(len(data)) {
 			t.Errorf("%s: %d bytes were allocated for a file of %d", name, used, len(data))
 		}
 	}

@@ -164,7 +164,11 @@ type split struct {
 // splits lists all splits by their numbers, and adds the steps that make categories numbers. A model of numbers alone
 // has no steps: its forest reads the columns.
 func (m *model) splits(s *pipeline.Spec, at slots) ([]split, error) {
-	var all []split
+	borders := 0
+	for _, f := range m.floats {
+		borders += len(f.borders)
+	}
+	all := make([]split, 0, borders)
 	steps := len(m.oneHots) > 0 || len(m.ctrs) > 0
 	for _, f := range m.floats {
 		if err := ascending(f.borders); err != nil {

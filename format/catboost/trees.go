@@ -61,7 +61,7 @@ func (t *trees) checkStarts() error {
 }
 
 // plantSymmetric grows trees that ask the same on each level. The last split is the root's: it has the highest bit of
-// a leaf's number.
+// a leaf's number. Vector leaves need nodes, that they hang on.
 func (t *trees) plantSymmetric(f *forest.Forest, splits []split) error {
 	total := 0
 	for i, depth := range t.sizes {
@@ -73,30 +73,26 @@ func (t *trees) plantSymmetric(f *forest.Forest, splits []split) error {
 	if total*f.Outputs != len(t.leaves) {
 		return fmt.Errorf("%d values for %d leaves of %d outputs", len(t.leaves), total, f.Outputs)
 	}
-	nodes := make([]forest.Node, 2*total-len(t.sizes))
+	levels := make([]forest.Node, 0, len(t.splits))
 	first, level := 0, 0 // the tree's first leaf and split
 	for i, depth := range t.sizes {
 		if int(depth) > len(t.splits)-level {
 			return fmt.Errorf("tree %d: %d splits, %d are left", i, depth, len(t.splits)-level)
 		}
-		inner := 1<<depth - 1
-		tree := nodes[: 2*inner+1 : 2*inner+1]
-		nodes = nodes[2*inner+1:]
 		for d := range int(depth) {
 			n, err := t.node(level+int(depth)-1-d, splits)
 			if err != nil {
 				return fmt.Errorf("tree %d: %w", i, err)
 			}
-			for j := 1<<d - 1; j < 2<<d-1; j++ {
-				n.Left, n.Right = int32(2*j+1), int32(2*j+2)
-				tree[j] = n
-			}
+			levels = append(levels, n)
 		}
-		for j := range inner + 1 {
-			tree[inner+j] = t.leaf(f, first+j, j)
+		tree := &f.Trees[i]
+		if tree.Weight = 1; f.Outputs > 1 {
+			tree.Nodes = forest.Spell(levels[level:], func(j int32) forest.Node { return t.leaf(f, first+int(j), int(j)) })
+		} else {
+			tree.Levels, tree.Leaves = levels[level:], t.leaves[first:first+1<<depth]
 		}
-		f.Trees[i] = forest.Tree{Nodes: tree, Weight: 1}
-		first, level = first+inner+1, level+int(depth)
+		first, level = first+1<<depth, level+int(depth)
 	}
 	if level != len(t.splits) {
 		return fmt.Errorf("%d splits for %d levels", len(t.splits), level)
