@@ -8,7 +8,8 @@ func stumps(trees, features int) *Forest {
 	for i := range trees {
 		f.Trees = append(f.Trees, Tree{Weight: 1, Nodes: []Node{
 			{Feature: int32(i % 3), Left: 1, Right: 2, Value: float64(i%5 - 2), Op: Op(i % 2), DefaultLeft: i%7 == 0},
-			{Feature: Leaf, Value: float64(i)}, {Feature: Leaf, Value: -1},
+			{Feature: Leaf, Value: float64(i)},
+			{Feature: Leaf, Value: -1},
 		}})
 	}
 	return f
