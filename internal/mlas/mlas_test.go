@@ -88,11 +88,19 @@ func TestFmaRoundsOnce(t *testing.T) {
 			return x
 		}
 	}
-	for range 200_000 {
-		x, y := draw(), draw()
-		z := draw()
-		if random.IntN(2) == 0 { // near half of the product's last place
+	few := func(exponent int) float32 { // few bits, so that a sum comes as close to a tie as float64 cannot tell
+		x := float32(math.Ldexp(float64(1+random.IntN(1<<random.IntN(24))), exponent-random.IntN(40)))
+		return x * float32(1-2*random.IntN(2))
+	}
+	for i := range 300_000 {
+		x, y, z := draw(), draw(), draw()
+		switch i % 4 {
+		case 0: // near half of the product's last place
 			z = float32(float64(x) * float64(y) * (1 + random.NormFloat64()*1e-8))
+		case 1:
+			x, y, z = few(10), few(10), few(20)
+		case 2: // what is subnormal
+			x, y, z = few(-50), few(-50), few(-100)
 		}
 		exact := new(big.Float).SetPrec(600).SetFloat64(float64(x))
 		exact.Mul(exact, big.NewFloat(float64(y))).Add(exact, big.NewFloat(float64(z)))
