@@ -21,4 +21,12 @@ func TestPredictingAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _ = Predict(p, dst, rows, 0, 2) }); n != 0 {
 		t.Errorf("%v allocations with steps", n)
 	}
+	step, err := NewTrees("TreeEnsembleRegressor", boosted().Forest, []int32{1, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = compiled(t, Spec{Columns: []Column{{Name: "a"}, {Name: "b"}}, Rows: 1, Numbers: 1, ValueOnly: true, Steps: []Step{step}, Results: []int32{3, 2}})
+	if n := testing.AllocsPerRun(100, func() { _ = Predict(p, dst, rows, 0, 0) }); n != 0 {
+		t.Errorf("%v allocations with trees as a step", n)
+	}
 }

@@ -199,9 +199,6 @@ func TestTreesAreAStep(t *testing.T) {
 			t.Fatalf("row %d: %v, want %v exchanged", i, got[2*i:2*i+2], margins[2*i:2*i+2])
 		}
 	}
-	if allocs := testing.AllocsPerRun(50, func() { _ = Predict(p, got, rows, 0, 0) }); allocs != 0 {
-		t.Errorf("%v allocations", allocs)
-	}
 	if _, err := NewTrees("trees", f, all(3)); err == nil || !strings.Contains(err.Error(), "3 numbers for 2 features") {
 		t.Errorf("%v", err)
 	}
