@@ -12,6 +12,8 @@ import (
 
 	"github.com/besra-ml/besra/forest"
 	"github.com/besra-ml/besra/pipeline"
+
+	"github.com/besra-ml/besra/internal/formattest"
 )
 
 func spec(t *testing.T, data []byte) pipeline.Spec {
@@ -288,7 +290,7 @@ func TestAModelWithoutAWordOfItselfHasMargins(t *testing.T) {
 func TestReadingTakesNoMoreThanAMultipleOfTheFile(t *testing.T) {
 	for _, name := range []string{"borders-many-1.2.10", "wide-1.2.10", "combined-1.2.10", "combined-numbers-json-1.2.10", "depth-ten-1.2.10"} {
 		data := modelOf(t, name)
-		if used := allocated(func() { _, _ = Read(data) }); used > 1<<20+3*uint64(len(data)) {
+		if used := formattest.Allocated(func() { _, _ = Read(data) }); used > 1<<20+3*uint64(len(data)) {
 			t.Errorf("%s: %d bytes were allocated for a file of %d", name, used, len(data))
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/forest"
+
+	"github.com/besra-ml/besra/internal/formattest"
 )
 
 // TestSmallFilesStaySmall reads files that say a little very often.
@@ -51,7 +53,7 @@ func refusedAtOnce(t *testing.T, data []byte, want string) {
 	t.Helper()
 	start := time.Now()
 	var err error
-	used := allocated(func() { err = read(data) })
+	used := formattest.Allocated(func() { err = read(data) })
 	wantError(t, err, want)
 	if bound := memoryBound(len(data)); used > bound {
 		t.Errorf("%d bytes were allocated for a file of %d", used, len(data))

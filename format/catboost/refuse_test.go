@@ -4,21 +4,17 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/besra-ml/besra/pipeline"
+
+	"github.com/besra-ml/besra/internal/formattest"
 )
 
 // read reads and compiles a model.
 func read(data []byte) error {
-	spec, err := Read(data)
-	if err != nil {
-		return err
-	}
-	_, err = pipeline.Compile(spec)
+	_, err := format.Compile(data)
 	return err
 }
 
@@ -40,50 +36,6 @@ func wantError(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got the error %v, want one with %q", err, want)
-	}
-}
-
-// allocated returns the bytes that f allocates, freed or not.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
-// memoryBound is more than reading a file of n bytes may allocate in all, freed or not: features are the worst, which
-// take a few bytes in the file, and columns of their own.
-func memoryBound(n int) uint64 { return 16<<20 + 48*uint64(n) }
-
-// TestDamagedFiles reads files that are wrong in one way each.
-func TestDamagedFiles(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/damaged/catboost/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Fatal("no files")
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			start := time.Now()
-			used := allocated(func() { err = read(data) })
-			if err == nil {
-				t.Error("it is accepted")
-			}
-			if used > memoryBound(len(data)) {
-				t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
-			}
-			if took := time.Since(start); took > time.Second {
-				t.Errorf("it took %v", took)
-			}
-			t.Log(err)
-		})
 	}
 }
 
@@ -125,7 +77,7 @@ func TestEveryChangedByteIsSurvived(t *testing.T) {
 		data[i] ^= 1 << (i % 8)
 		if spec, err := Read(data); err == nil {
 			if p, err := pipeline.Compile(spec); err == nil {
-				predict(t, p)
+				formattest.Predict(t, p)
 			}
 		}
 		data[i] ^= 1 << (i % 8)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/besra-ml/besra/pipeline"
+
+	"github.com/besra-ml/besra/internal/formattest"
 )
 
 // synthetic returns a model of trees with so many leaves, in LightGBM's own spelling.
@@ -63,7 +65,7 @@ func synthetic(trees, leaves, features int) []byte {
 
 func TestMemoryIsAFewTimesTheFile(t *testing.T) {
 	data := synthetic(500, 63, 30)
-	used := allocated(func() { mustCompile(t, data) })
+	used := formattest.Allocated(func() { mustCompile(t, data) })
 	if used > 3*uint64(len(data)) {
 		t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
 	}

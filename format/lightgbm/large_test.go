@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/besra-ml/besra/pipeline"
+
+	"github.com/besra-ml/besra/internal/formattest"
 )
 
 // head returns the header of a model without tree_sizes.
@@ -60,7 +62,7 @@ func TestSizesThatAFileMayAskFor(t *testing.T) {
 			data := []byte(model)
 			var p *pipeline.Pipeline
 			start := time.Now()
-			used := allocated(func() {
+			used := formattest.Allocated(func() {
 				spec, err := Read(data)
 				if err == nil {
 					p, err = pipeline.Compile(spec)
@@ -77,7 +79,7 @@ func TestSizesThatAFileMayAskFor(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 			if p != nil {
-				predict(t, p)
+				formattest.Predict(t, p)
 			}
 		})
 	}

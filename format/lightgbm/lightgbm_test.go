@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -150,14 +149,6 @@ func mustCompile(t *testing.T, data []byte) *pipeline.Pipeline {
 		t.Fatal(err)
 	}
 	return p
-}
-
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // models returns the models of the parity cases that match the pattern.

@@ -1,23 +1,14 @@
 package lightgbm
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/besra-ml/besra/pipeline"
 )
 
 // read reads and compiles a model.
 func read(data []byte) error {
-	spec, err := Read(data)
-	if err != nil {
-		return err
-	}
-	_, err = pipeline.Compile(spec)
+	_, err := format.Compile(data)
 	return err
 }
 
@@ -131,40 +122,5 @@ func TestFilesThatAreCut(t *testing.T) {
 		if read(whole[:n]) == nil {
 			t.Errorf("a file cut after %d bytes of %d is accepted", n, len(whole))
 		}
-	}
-}
-
-// memoryBound is more than reading and compiling a file of n bytes may allocate in all, freed or not: single leaves and
-// columns are the worst, at some 40 and 10 bytes in the file.
-func memoryBound(n int) uint64 { return 1<<20 + 40*uint64(n) }
-
-// TestDamagedFiles reads files that are wrong in one way each.
-func TestDamagedFiles(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/damaged/lightgbm/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < 100 {
-		t.Fatalf("%d files", len(files))
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			start := time.Now()
-			used := allocated(func() { err = read(data) })
-			if err == nil {
-				t.Error("it is accepted")
-			}
-			if used > memoryBound(len(data)) {
-				t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
-			}
-			if took := time.Since(start); took > time.Second {
-				t.Errorf("it took %v", took)
-			}
-			t.Log(err)
-		})
 	}
 }

@@ -2,22 +2,15 @@ package xgboost
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/besra-ml/besra/pipeline"
+	"github.com/besra-ml/besra/internal/formattest"
 )
 
 // read reads and compiles a model.
 func read(data []byte) error {
-	spec, err := Read(data)
-	if err != nil {
-		return err
-	}
-	_, err = pipeline.Compile(spec)
+	_, err := format.Compile(data)
 	return err
 }
 
@@ -199,7 +192,7 @@ func TestCategorySetsAreBounded(t *testing.T) {
 	}
 	data := toUBJ(doc)
 	var err error
-	used := allocated(func() { _, err = Read(data) })
+	used := formattest.Allocated(func() { _, err = Read(data) })
 	wantError(t, err, "the category sets up to here take")
 	if used > 10<<20+80*uint64(len(data)) {
 		t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
@@ -217,7 +210,7 @@ func TestALoneLargeCategoryIsSmall(t *testing.T) {
 		x["categories_segments"], x["categories_sizes"] = []int64{0}, []int64{1}
 	}
 	data := toUBJ(doc)
-	used := allocated(func() {
+	used := formattest.Allocated(func() {
 		if err := read(data); err != nil {
 			t.Error(err)
 		}
@@ -239,45 +232,10 @@ func TestMemoryIsBoundedByTheFile(t *testing.T) {
 		"half a million keys":       []byte(`{` + strings.Repeat(`"a`, 3) + strings.Repeat(`":0,"b`, 500_000) + `":0}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			used := allocated(func() { _, _ = Read(data) })
+			used := formattest.Allocated(func() { _, _ = Read(data) })
 			if used > memoryBound(len(data)) {
 				t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
 			}
-		})
-	}
-}
-
-// memoryBound is more than reading a file of n bytes may allocate in all, freed or not: names are the
-// worst, at 3 bytes in the file and 16 in a slice that grows, plus their column.
-func memoryBound(n int) uint64 { return 24<<20 + 80*uint64(n) }
-
-// TestDamagedFiles reads files that are wrong in one way each.
-func TestDamagedFiles(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/damaged/xgboost/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Fatal("no files")
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			start := time.Now()
-			used := allocated(func() { err = read(data) })
-			if err == nil {
-				t.Error("it is accepted")
-			}
-			if used > memoryBound(len(data)) {
-				t.Errorf("%d bytes were allocated for a file of %d", used, len(data))
-			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("it took %v", took)
-			}
-			t.Log(err)
 		})
 	}
 }

@@ -2,7 +2,6 @@ package xgboost
 
 import (
 	"bytes"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -110,13 +109,4 @@ func wantError(t *testing.T, err error, want string) {
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got the error %v, want one with %q", err, want)
 	}
-}
-
-// allocated returns the bytes that f allocates, freed or not.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
