@@ -14,7 +14,7 @@ cache=$PWD/.cache/catboost
 models=$cache/models
 make=testdata/make
 
-export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore OMP_NUM_THREADS=1
+. $make/environment.sh
 
 python() { # version: the Python that its wheels are for
 	case $1 in
@@ -23,16 +23,8 @@ python() { # version: the Python that its wheels are for
 	esac
 }
 
-environment() { # version: prints the interpreter of its environment, made anew when its requirements change
-	list=$make/requirements-catboost-$1.txt
-	home=$cache/$1
-	if ! cmp -s "$list" "$home/requirements.txt"; then
-		rm -rf "$home"
-		"$(python "$1")" -m venv "$home"
-		"$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps -r "$list" >&2
-		cp "$list" "$home/requirements.txt"
-	fi
-	echo "$home/bin/python"
+of() { # version: prints its interpreter
+	environment "$cache/$1" "$make/requirements-catboost-$1.txt" "$(python "$1")"
 }
 
 mkdir -p "$cache"
@@ -43,9 +35,9 @@ for version in 1.0.6 1.1.1 1.2.10; do
 		continue
 	fi
 	echo "catboost $version: fitting"
-	"$(environment $version)" $make/cat/train.py $version "$models" "$pattern"
+	"$(of $version)" $make/cat/train.py $version "$models" "$pattern"
 done
-reference=$(environment 1.2.10)
+reference=$(of 1.2.10)
 echo "catboost 1.2.10: answering"
 "$reference" $make/cat/answer.py 1.2.10 "$models" testdata/catboost "$pattern"
 echo "testdata/catboost: $(ls testdata/catboost | wc -l) cases"

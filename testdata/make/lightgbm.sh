@@ -14,29 +14,21 @@ cache=$PWD/.cache/lightgbm
 models=$cache/models
 make=testdata/make
 
-export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore OMP_NUM_THREADS=1
+. $make/environment.sh
 
-environment() { # version: prints the interpreter of its environment, made anew when its requirements change
-	list=$make/requirements-lightgbm-$1.txt
-	home=$cache/$1
-	if ! cmp -s "$list" "$home/requirements.txt"; then
-		rm -rf "$home"
-		"$python" -m venv "$home"
-		"$home/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps -r "$list" >&2
-		cp "$list" "$home/requirements.txt"
-	fi
-	echo "$home/bin/python"
+of() { # version: prints its interpreter
+	environment "$cache/$1" "$make/requirements-lightgbm-$1.txt" "$python"
 }
 
 mkdir -p "$cache"
 rm -rf "$models"
 for version in 2.3.1 3.3.5 4.7.0; do
-	interpreter=$(environment "$version")
+	interpreter=$(of "$version")
 	echo "lightgbm $version: fitting"
 	"$interpreter" $make/lgb/train.py "$version" "$models" "$pattern"
 done
 [ "$pattern" != '*' ] || rm -rf testdata/lightgbm
 echo "lightgbm 4.7.0: answering"
-"$(environment 4.7.0)" $make/lgb/answer.py 4.7.0 "$models" testdata/lightgbm "$pattern"
+"$(of 4.7.0)" $make/lgb/answer.py 4.7.0 "$models" testdata/lightgbm "$pattern"
 echo "testdata/lightgbm: $(ls testdata/lightgbm | wc -l) cases"
-[ "$pattern" != '*' ] || "$(environment 4.7.0)" $make/damage_lightgbm.py testdata
+[ "$pattern" != '*' ] || "$(of 4.7.0)" $make/lgb/damage.py testdata

@@ -17,17 +17,10 @@ models=$cache/models
 make=testdata/make
 runtime=1.32.0
 
-export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore PYTHONHASHSEED=0 OMP_NUM_THREADS=1
+. $make/environment.sh
 
-environment() { # name, requirements: prints the interpreter of its environment, made anew when its requirements change
-	home=$cache/$1
-	if ! cmp -s "$2" "$home/requirements.txt"; then
-		rm -rf "$home"
-		"$python" -m venv "$home"
-		"$home/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps -r "$2" >&2
-		cp "$2" "$home/requirements.txt"
-	fi
-	echo "$home/bin/python"
+of() { # name, requirements: prints the interpreter
+	environment "$cache/$1" "$2" "$python"
 }
 
 mkdir -p "$cache"
@@ -35,15 +28,15 @@ rm -rf "$models"
 for list in "$make"/requirements-onnx-*.txt; do
 	version=${list##*-}
 	version=${version%.txt}
-	interpreter=$(environment "$version" "$list")
+	interpreter=$(of "$version" "$list")
 	echo "onnx $version: fitting"
 	"$interpreter" $make/onnx/train.py "$version" "$models" "$pattern"
 done
 [ "$pattern" != '*' ] || rm -rf testdata/onnx
 echo "onnxruntime $runtime: answering"
-interpreter=$(environment runtime-$runtime $make/requirements-onnxruntime-$runtime.txt)
+interpreter=$(of runtime-$runtime $make/requirements-onnxruntime-$runtime.txt)
 "$interpreter" $make/onnx/answer.py "$models" testdata/onnx "$pattern"
 echo "testdata/onnx: $(ls testdata/onnx | wc -l) cases"
 [ "$pattern" = '*' ] || exit 0
 "$interpreter" $make/onnx/mlas.py internal/mlas/testdata/onnxruntime.json
-"$(environment 1.20.1 $make/requirements-onnx-1.20.1.txt)" $make/onnx/damage.py testdata
+"$(of 1.20.1 $make/requirements-onnx-1.20.1.txt)" $make/onnx/damage.py testdata

@@ -14,18 +14,10 @@ cache=$PWD/.cache/xgboost
 models=$cache/models
 make=testdata/make
 
-export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1 PYTHONWARNINGS=ignore OMP_NUM_THREADS=1
+. $make/environment.sh
 
-environment() { # version: prints the interpreter of its environment, made anew when its requirements change
-	list=$make/requirements-xgboost-$1.txt
-	home=$cache/$1
-	if ! cmp -s "$list" "$home/requirements.txt"; then
-		rm -rf "$home"
-		"$python" -m venv "$home"
-		"$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$list" >&2
-		cp "$list" "$home/requirements.txt"
-	fi
-	echo "$home/bin/python"
+of() { # version: prints its interpreter
+	environment "$cache/$1" "$make/requirements-xgboost-$1.txt" "$python"
 }
 
 mkdir -p "$cache"
@@ -33,14 +25,14 @@ rm -rf "$models"
 for list in "$make"/requirements-xgboost-*.txt; do
 	version=${list##*-}
 	version=${version%.txt}
-	interpreter=$(environment "$version")
+	interpreter=$(of "$version")
 	echo "xgboost $version: fitting"
 	"$interpreter" $make/xgb/train.py "$version" "$models" "$pattern"
 done
 [ "$pattern" != '*' ] || rm -rf testdata/xgboost
 for version in 2.1.4 3.1.3 3.2.0; do
 	echo "xgboost $version: answering"
-	"$(environment "$version")" $make/xgb/answer.py "$version" "$models" testdata/xgboost "$pattern"
+	"$(of "$version")" $make/xgb/answer.py "$version" "$models" testdata/xgboost "$pattern"
 done
 echo "testdata/xgboost: $(ls testdata/xgboost | wc -l) cases"
-[ "$pattern" != '*' ] || "$(environment 1.7.6)" $make/damage.py testdata
+[ "$pattern" != '*' ] || "$(of 1.7.6)" $make/xgb/damage.py testdata

@@ -45,7 +45,12 @@ class Case:
         model, base = self.make(self.generator())
         path = os.path.join(folder, self.folder(version))
         os.makedirs(path, exist_ok=True)
-        data = model if isinstance(model, bytes) else model.SerializeToString()
+        if isinstance(model, bytes):
+            data = model
+        else:
+            # Exporters keep these in a set, whose order is another each time.
+            model.opset_import.sort(key=lambda o: o.domain)
+            data = model.SerializeToString()
         with open(os.path.join(path, "model.onnx"), "wb") as f:
             f.write(data)
         with open(os.path.join(path, "base.pickle"), "wb") as f:

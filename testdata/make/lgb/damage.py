@@ -1,6 +1,6 @@
 """Writes testdata/damaged/lightgbm: broken model files, made from the whole ones, each broken in one way.
 
-usage: damage_lightgbm.py [TESTDATA]
+usage: damage.py [TESTDATA]
 
 why.json says of every file what is wrong with it. A reader must refuse them all. Nothing but the standard library is
 needed.
