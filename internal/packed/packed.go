@@ -83,17 +83,25 @@ func By(head []byte) string {
 	return ""
 }
 
-// All unpacks the whole of r, and refuses more than limit bytes.
+// All unpacks the whole of r, and refuses more than limit bytes. It never holds more than twice that.
 func All(r io.Reader, limit int64) (*bytes.Reader, error) {
 	p := NewReader(r)
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(io.LimitReader(p, limit+1)); err != nil {
-		return nil, err
+	data := make([]byte, 0, min(limit+1, 64<<10))
+	for {
+		n, err := p.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, fmt.Errorf("%s: %w: more than %d bytes", p.by, ErrTooLarge, limit)
+		case err == io.EOF: //nolint:errorlint // a wrapped EOF is an error of the packing
+			return bytes.NewReader(data), nil
+		case err != nil:
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = append(make([]byte, 0, min(2*int64(cap(data)), limit+1)), data...)
+		}
 	}
-	if int64(b.Len()) > limit {
-		return nil, fmt.Errorf("%s: %w: more than %d bytes", p.by, ErrTooLarge, limit)
-	}
-	return bytes.NewReader(b.Bytes()), nil
 }
 
 // Base returns the name of what is in a file of that name: fraud.ubj for fraud.ubj.gz.

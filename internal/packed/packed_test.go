@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/besra-ml/besra/internal/formattest"
 	"github.com/besra-ml/besra/internal/packed"
 )
 
@@ -107,6 +108,14 @@ func TestAFileThatUnpacksToTooMuchIsRefused(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	t.Run("in memory that the limit bounds", func(t *testing.T) {
+		const limit = 33 << 20 // just beyond where doubling has come to
+		file := pack(t, "gzip", make([]byte, 2*limit))
+		used := formattest.Allocated(func() { _, _ = packed.All(bytes.NewReader(file), limit) })
+		if used > 3*limit {
+			t.Errorf("%d bytes were allocated for %d", used, limit)
+		}
+	})
 	t.Run("and so is a window of zstd's that takes too much memory", func(t *testing.T) {
 		file := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa0, 0x01, 0x00, 0x00} // a frame with a window of a GiB
 		_, err := io.ReadAll(packed.NewReader(bytes.NewReader(file)))
