@@ -141,7 +141,7 @@ func read(data []byte, o Options) (*Model, error) {
 	return &Model{p: p, to: p.Rounds()}, nil
 }
 
-// Format returns the library whose format the file was in: "xgboost".
+// Format returns the library whose format the file was in: "xgboost", "lightgbm", "catboost" or "onnx".
 func (m *Model) Format() string { return m.p.Format }
 
 // Trainer returns the version of the library that wrote the file, "" when the file does not say.
