@@ -182,7 +182,7 @@ bench-builds:
 	if [ -d bench ]; then cd bench && $(GO) vet ./...; fi
 
 .PHONY: parity
-parity: ## remake the parity cases with the pinned libraries (Python 3.11, 7 GB) and docs/parity.md
+parity: ## remake the parity cases with the pinned libraries (Python 3.11, 11 GB) and docs/parity.md
 	testdata/make/xgboost.sh
 	testdata/make/lightgbm.sh
 	testdata/make/catboost.sh
