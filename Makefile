@@ -193,7 +193,7 @@ golden: build .cache/golden/requirements.txt ## fit a model with every library, 
 	BESRA=$(CURDIR)/bin/besra .cache/golden/bin/python -m unittest discover -s training -p test_golden.py
 
 .PHONY: zoo
-zoo: build .cache/golden/requirements.txt ## fit the kinds of models that Triton's FIL tests itself with, on the CPU, and have besra prove them (4 minutes)
+zoo: build .cache/golden/requirements.txt ## fit the kinds of models that Triton's FIL tests itself with, on the CPU, and have besra prove them (a minute)
 	.cache/golden/bin/python testdata/make/zoo.py bin/besra .cache/zoo
 
 .cache/golden/requirements.txt: training/requirements-golden.txt
